@@ -47,7 +47,7 @@ ELSEWHERE = {
     "uv sync --group cluster": ".ci/run",
     "tradegoals run --matrix notebooks/odd_cases.yml --out out/odd": ".ci/run",
     "jupyter lab": "test_new.py::test_jupyterlab_opens_on_the_start_notebook",
-    "tradegoals kernel install": "test_new.py::test_the_warm_kernel_is_installed_by_name_and_removed",
+    "tradegoals kernel install": "test_new.py::test_the_warm_kernel_is_installed_by_name",
     "tradegoals new 20_my_question --case GoalCase": (
         "test_new.py::test_a_new_notebook_works_with_every_command_at_once"
     ),

@@ -433,9 +433,9 @@ def test_a_run_holds_every_parameter_as_text_or_number() -> None:
 def test_values_go_to_the_notebooks_that_take_them() -> None:
     wanted = list(matrix.NOTEBOOKS)
     values = {"reporter": "China", "base_year": "2011", "wrong": "1"}
-    assert matrix.values_for("00_did_the_goal_hold", values, wanted) == values
-    assert matrix.values_for(tiny.NAME, values, wanted) == {"reporter": "China", "wrong": "1"}
-    assert matrix.values_for(tiny.NAME, values, [tiny.NAME]) == values
+    assert matrix._values_for("00_did_the_goal_hold", values, wanted) == values
+    assert matrix._values_for(tiny.NAME, values, wanted) == {"reporter": "China", "wrong": "1"}
+    assert matrix._values_for(tiny.NAME, values, [tiny.NAME]) == values
 
 
 # runs.yml.

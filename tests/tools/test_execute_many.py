@@ -388,8 +388,8 @@ from lib.tools.run.freshness import run_from
 kernels._SCRIPT = Path({str(tiny.SERVER)!r})
 if __name__ == "__main__":
     runs = [run_from(run, "test") for run in json.loads(sys.argv[2])]
-    with kernels.warm() as kernel:
-        sources = freshness.Sources()
+    with kernels.starting() as server:
+        kernel, sources = server(), freshness.Sources()
         due = [run for run in runs if freshness.reason_to_run(run, Path(sys.argv[1]), sources)]
         tasks = [(run, Path(sys.argv[1]), Settings(kernel, 900), sources) for run in due]
         for outcome in execute_many(tasks, threads(2)):

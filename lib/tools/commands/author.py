@@ -12,20 +12,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import click
 
 from lib.errors import UserError, nearest, quote, some
+from lib.package import KEPT_ONLY_ENV, notebooks_dir
+from lib.research import files
 from lib.tools import commands
 from lib.tools.commands import OUT, Out, Texts, agreed, options, report_faults, tell
+from lib.tools.run import freshness
+from lib.tools.run.opened import PREFIX
+from lib.tools.strict import read_json
 
 if TYPE_CHECKING:
     from lib.cases import Case, FlowCase
 
-TEMPLATE = "template"
-"""The notebook to copy."""
+TEMPLATE = "template"  # the notebook to copy
 
 PICTURE_OF, PICTURE = "00_did_the_goal_hold", ".github/picture.png"
 """The picture of README.md is the first figure of this notebook."""
 
-REGISTRY = "tools/run/matrix.py"
-"""Module of `lib` whose mapping ON_REQUEST lists a new notebook."""
+REGISTRY = "tools/run/matrix.py"  # module of `lib` whose mapping ON_REQUEST lists a new notebook
 
 
 @click.command()
@@ -36,7 +39,6 @@ def check(
 ) -> None:
     """Validate the data, runs.yml, and the committed notebooks (parameters and freshness)."""
     from lib.figures import check_tables
-    from lib.research import files
 
     if renew:
         files.finish_edit()
@@ -66,10 +68,9 @@ def stamped_notebooks() -> "dict[str, type[Case]]":
 def all_faults(in_short: bool = False) -> list[str]:
     """Every fault of the data, the cases and the notebooks, one line each; in short, one for all that are stale."""
     from lib.figures import check_tables
-    from lib.research.files import check_checksums
     from lib.tools.run import matrix
 
-    faults = [str(fault) for fault in check_tables() + check_checksums()]
+    faults = [str(fault) for fault in check_tables() + files.check_checksums()]
     if not faults:  # parameters are checked against the data: every case would repeat the same lines
         try:
             matrix.expand()
@@ -88,15 +89,12 @@ STALE = "outputs are stale ("
 
 def notebook_faults(folder: Path | None = None) -> list[str]:
     """Notebooks that are missing, whose parameters cell differs from the model, or whose stamp is stale."""
-    from lib.package import notebooks_dir
-    from lib.tools.run.freshness import in_words, stale_parts
-
     faults = []
     for name, model in stamped_notebooks().items():
         path = (folder or notebooks_dir()) / f"{name}.ipynb"
         try:
             notebook = read_notebook(path)
-            stale = in_words(stale_parts(notebook))
+            stale = freshness.in_words(freshness.stale_parts(notebook))
             found = parameter_faults(notebook, model)
             found += [f"{STALE}{stale}); run: tradegoals stamp {name}"] if stale else []
         except UserError as error:
@@ -145,8 +143,6 @@ def read_notebook(path: Path) -> Any:
     """Read a notebook; a file that is missing or damaged is an error that names it."""
     import nbformat
 
-    from lib.tools.strict import read_json
-
     content = read_json(path)
     if not isinstance(content, dict) or content.get("nbformat") != 4:
         raise UserError(f"{path.name}: found no notebook of format 4, expected one")
@@ -165,14 +161,12 @@ def stamp(
     check: Annotated[bool, "Say what is stale and why; execute nothing."] = False,
 ) -> None:
     """Execute, clean and stamp notebooks after an edit: those that are stale, of all or of those named."""
-    from lib.package import notebooks_dir
     from lib.tools.run import kernels, matrix
-    from lib.tools.run.freshness import in_words, stale_parts
 
     stamped = list(stamped_notebooks())
     names = [matrix.notebook_name(text, stamped) for text in notebook] or stamped
     paths = [notebooks_dir() / f"{name}.ipynb" for name in names]
-    stale = {path: in_words(stale_parts(read_notebook(path))) for path in paths}
+    stale = {path: freshness.in_words(freshness.stale_parts(read_notebook(path))) for path in paths}
     due = [path for path in paths if stale[path] or force]
     if check:
         tell(f"{path.stem}: {f'stale, {stale[path]}' if stale[path] else 'fresh'}" for path in paths)
@@ -195,11 +189,7 @@ def restamp(path: Path, kernel: str = "python3") -> None:
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    from lib.package import KEPT_ONLY_ENV
-    from lib.research.files import write_atomically
     from lib.tools.run.execute import run_notebook
-    from lib.tools.run.freshness import make_stamp, read_opened
-    from lib.tools.run.opened import PREFIX
 
     read_notebook(path)  # which says in words what is wrong with a damaged file
     # What is committed must not depend on what somebody fetched.
@@ -208,25 +198,22 @@ def restamp(path: Path, kernel: str = "python3") -> None:
         with tempfile.TemporaryDirectory() as folder:
             notes = Path(folder, "opened")
             notebook = run_notebook(path, {}, kernel, notes=notes, **how)
-            opened, _ = read_opened(notes)
+            opened, _ = freshness.read_opened(notes)
     except PapermillExecutionError as error:
         raise UserError(f"{path.name}: {error.ename}: {error.evalue}") from None
     except (CellTimeoutError, DeadKernelError) as error:
         raise UserError(f"{path.name}: {str(error).splitlines()[0]}") from None
     if elsewhere := [name for name in opened if name.startswith(("~/", "/", PREFIX))]:
         raise UserError(f"{path.name}: it opens {', '.join(elsewhere)}, expected files of the project alone")
-    write_atomically(path, _cleaned(notebook, make_stamp(notebook, opened)))
+    files.write_atomically(path, _cleaned(notebook, freshness.make_stamp(notebook, opened)))
 
 
 def tidy(path: Path) -> bool:
     """Strip from a fresh notebook what an editor wrote into it by the way, as JupyterLab does; whether there was any."""
-    from lib.research.files import write_atomically
-    from lib.tools.run.freshness import STAMP
-
     notebook = read_notebook(path)
-    text = _cleaned(notebook, notebook["metadata"][STAMP])
+    text = _cleaned(notebook, notebook["metadata"][freshness.STAMP])
     if is_new := text != path.read_text(encoding="utf-8"):
-        write_atomically(path, text)
+        files.write_atomically(path, text)
     return is_new
 
 
@@ -234,10 +221,8 @@ def _cleaned(notebook: Any, stamp: dict[str, Any]) -> str:
     """A notebook's text without what differs from run to run or machine to machine, and cells' ids by position."""
     import nbformat
 
-    from lib.tools.run.freshness import STAMP
-
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    notebook["metadata"] = {"kernelspec": kernel, "language_info": {"name": "python"}, STAMP: stamp}
+    notebook["metadata"] = {"kernelspec": kernel, "language_info": {"name": "python"}, freshness.STAMP: stamp}
     for place, cell in enumerate(notebook["cells"]):
         cell["id"] = f"cell-{place:02d}"
         tags = cell["metadata"].get("tags")
@@ -246,18 +231,13 @@ def _cleaned(notebook: Any, stamp: dict[str, Any]) -> str:
 
 
 def renew_picture(path: Path) -> None:
-    """Take the picture of README.md from a notebook just stamped, if it is the one that has it."""
-    from lib.research.files import write_atomically
-
+    """Take the picture of README.md from a notebook just stamped, if its first figure is that picture."""
     place = path.parent.parent / PICTURE
     if path.stem == PICTURE_OF and place.exists():
-        write_atomically(place, first_picture(json.loads(path.read_bytes())))
-
-
-def first_picture(notebook: Any) -> bytes:
-    """The first figure that a notebook shows, as PNG."""
-    shown = (one.get("data", {}) for cell in notebook["cells"] for one in cell.get("outputs", []))
-    return b64decode("".join(next(data["image/png"] for data in shown if "image/png" in data)))
+        cells = json.loads(path.read_bytes())["cells"]
+        shown = (one.get("data", {}) for cell in cells for one in cell.get("outputs", []))
+        encoded = next(data["image/png"] for data in shown if "image/png" in data)
+        files.write_atomically(place, b64decode("".join(encoded)))
 
 
 @click.command()
@@ -267,26 +247,13 @@ def new(
     title: Annotated[str | None, "The question, as the notebook's title [default: from the name]."] = None,
     case: Annotated[str, "Whose parameters: FlowCase (a flow on a day), TrendCase, GoalCase …"] = "FlowCase",
 ) -> None:
-    """Make a notebook from the template, parameters wired; `run`, `stamp`, `check` and the tests know it at once."""
-    path = make_notebook(name, title, case)
-    click.echo(f"made {path}, with the parameters of {case}; it is listed in lib/{REGISTRY}")
-    click.echo(
-        f"Next: edit it in JupyterLab, then: tradegoals stamp {name} && tradegoals run --notebook {name}"
-    )
-    click.echo(f"To test it: uv run --group test pytest -n 0 notebooks/{name}.ipynb")
+    """Make a notebook from the template, parameters wired; `run`, `stamp`, `check` and the tests know it at once.
 
-
-def make_notebook(name: str, title: str | None = None, case: str = "FlowCase") -> Path:
-    """Write, execute, stamp and register a notebook, "20_did_exports_keep_up"; returns its file.
-
-    `case` names a model in `lib.cases` that describes a flow, whose parameters it takes. A notebook that fails leaves
-    nothing.
+    A notebook that fails leaves nothing.
     """
     import nbformat
 
-    from lib.package import notebooks_dir
-    from lib.research.files import write_atomically
-    from lib.tools.run import freshness, matrix
+    from lib.tools.run import matrix
 
     check_name(name)
     if case not in (known := flow_cases()):
@@ -295,25 +262,28 @@ def make_notebook(name: str, title: str | None = None, case: str = "FlowCase") -
     path, template = folder / f"{name}.ipynb", read_notebook(folder / f"{TEMPLATE}.ipynb")
     before = registry.read_text(encoding="utf-8")
     notebook = _fill_in(template, name, title, model)
-    write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
+    files.write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
     try:
         entry = rf'\g<0>    "{name}": cases.{case},\n'
-        write_atomically(registry, re.sub(r"\nON_REQUEST: [^}]*\n(?=}\n)", entry, before))
+        files.write_atomically(registry, re.sub(r"\nON_REQUEST: [^}]*\n(?=}\n)", entry, before))
         restamp(path)
     except UserError:
         path.unlink()
-        write_atomically(registry, before)
+        files.write_atomically(registry, before)
         raise
     matrix.ON_REQUEST[name] = model
-    write_atomically(
+    files.write_atomically(
         folder / matrix.SCHEMA_FILE, json.dumps(matrix.schema(), ensure_ascii=False, indent=1) + "\n"
     )
-    return path
+    click.echo(f"made {path}, with the parameters of {case}; it is listed in lib/{REGISTRY}")
+    click.echo(
+        f"Next: edit it in JupyterLab, then: tradegoals stamp {name} && tradegoals run --notebook {name}"
+    )
+    click.echo(f"To test it: uv run --group test pytest -n 0 notebooks/{name}.ipynb")
 
 
 def check_name(name: str) -> None:
     """Refuse a name that is taken, shares its number with another notebook, or is of another form."""
-    from lib.package import notebooks_dir
     from lib.tools.run import matrix
 
     known = {*matrix.NOTEBOOKS, *matrix.ON_REQUEST, *(path.stem for path in notebooks_dir().glob("*.ipynb"))}
@@ -361,17 +331,15 @@ def _fill_in(notebook: Any, name: str, title: str | None, model: "type[Case]") -
 
 @click.command()
 @options
-def kernel(what: Literal["install", "uninstall"]) -> None:
-    """Put the warm kernel into this environment, for JupyterLab, papermill and nbval, or take it out (Linux).
+def kernel(what: Literal["install"]) -> None:
+    """Put the warm kernel into this environment, for JupyterLab, papermill and nbval (Linux).
 
     It is chosen in JupyterLab as "Python 3 (tradegoals, warm)".
     """
     from lib.tools.run import kernels
 
-    if what == "uninstall":
-        click.echo(f"removed {kernels.uninstall()}")
-    else:
-        click.echo(f"installed {kernels.install()}; by name: papermill -k {kernels.INSTALLED} …")
+    click.echo(f"{what}ed {kernels.install()}; by name: papermill -k {kernels.INSTALLED} …")
+    click.echo(f"To take it out: jupyter kernelspec remove {kernels.INSTALLED}")
 
 
 # --- data/reference, and the same of a panel of one's own ---

@@ -12,9 +12,13 @@ from typing import Annotated, Any, Literal
 import click
 
 from lib.errors import UserError, nearest, read_bytes
+from lib.package import data_dir, notebooks_dir
+from lib.research import files
 from lib.tools import commands
 from lib.tools.commands import OUT, Out, Texts, examples, options, pairs, tell
 from lib.tools.commands.results import collect_results
+from lib.tools.run import freshness
+from lib.tools.strict import read_json
 
 NAME = {"metavar": "NAME"}
 Force = Annotated[bool, "Run also what is up to date."]
@@ -47,8 +51,7 @@ def run(
     timeout: Timeout = 600.0,
     fail_fast: Annotated[bool, "Stop at the first failure."] = False,
     cold: Annotated[bool, "Ordinary kernels instead of warm ones."] = False,
-    executor: Annotated[Literal["processes", "dask"], "Where to run: here or by Dask."] = "processes",
-    scheduler: Annotated[str | None, "With --executor dask: address of the scheduler."] = None,
+    scheduler: Annotated[str | None, "Run on a Dask cluster: address of its scheduler."] = None,
     check: Annotated[bool, "Compare the results with the committed expectations."] = False,
     accept: Annotated[bool, "Renew the committed expectations."] = False,
 ) -> None:
@@ -56,15 +59,11 @@ def run(
 
     What is up to date is skipped: the same notebook, code, data files, parameters and versions.
     """
-    from lib.tools.run.freshness import choose, reason_to_run
-
     named = runs or bool(case) or matrix is not None
     if named and p:
         raise UserError("-p: found beside --runs, expected one or the other (runs.yml holds the parameters)")
     if ci and not named:
         raise UserError("--ci: found without --runs, expected both (runs.yml holds the values for CI)")
-    if scheduler and executor != "dask":
-        raise UserError("--scheduler: found without --executor dask, expected both")
     commands.expect_known_data()
     writes, values = not (list_ or dry_run or specs), pairs(p, "-p")
     content = read_bytes(matrix).decode(errors="replace") if matrix else ""
@@ -72,11 +71,11 @@ def run(
     asked = (notebook, values, named, case, ci)
 
     def select() -> tuple[list[Any], dict[str, str]]:
-        if writes and executor == "processes" and not cold and (named or len(notebook) != 1):
+        if writes and not (scheduler or cold) and (named or len(notebook) != 1):
             _start_server()  # which gets ready while parameters are checked
         return _select(*asked, matrix)
 
-    found, left_out, sources = choose((*asked, str(matrix), content), out, select, keep=writes)
+    found, left_out, sources = freshness.choose((*asked, str(matrix), content), out, select, keep=writes)
     chosen = _only(found, only)
     _tell_how_read(values, chosen)
     if list_:
@@ -88,12 +87,12 @@ def run(
     if specs:
         _write_specs(chosen, specs)
         return
-    items = [(one, "forced" if force else reason_to_run(one, out, sources)) for one in chosen]
+    items = [(one, "forced" if force else freshness.reason_to_run(one, out, sources)) for one in chosen]
     if dry_run:
         _tell_what_would_run(items, left_out)
         return
-    how: dict[str, Any] = {"force": force, "timeout": timeout, "cold": cold, "jobs": jobs}
-    how |= {"memory": memory, "dask": executor == "dask", "scheduler": scheduler}
+    how: dict[str, Any] = {"force": force, "timeout": timeout, "cold": cold}
+    how |= {"jobs": jobs, "memory": memory, "scheduler": scheduler}
     try:
         outcomes = _execute(items, out, sources, fail_fast, **how)
     finally:  # also after Ctrl-C: what had finished is kept
@@ -113,12 +112,10 @@ def run_one(spec: Path, out: Out = OUT, force: Force = False, timeout: Timeout =
 
     The run is skipped if it is up to date; a failure ends with 1.
     """
-    from lib.tools.run.freshness import run_from
     from lib.tools.run.matrix import make_run
-    from lib.tools.strict import read_json
 
     commands.expect_known_data()
-    asked = run_from(read_json(spec), spec.name)
+    asked = freshness.run_from(read_json(spec), spec.name)
     checked = make_run(asked.notebook, asked.parameters, asked.slug, asked.case, f"{spec.name}: ")
     outcome = execute_one(checked, out, force, timeout)
     _report([outcome], 1, {})
@@ -128,9 +125,7 @@ def run_one(spec: Path, out: Out = OUT, force: Force = False, timeout: Timeout =
 
 def execute_one(run: Any, out: Path, force: bool = False, timeout: float = 600.0) -> Any:
     """Execute one run, unless it is up to date: its outcome."""
-    from lib.tools.run.freshness import Sources
-
-    return _execute([(run, "asked for")], out, Sources(), force=force, timeout=timeout)[0]
+    return _execute([(run, "asked for")], out, freshness.Sources(), force=force, timeout=timeout)[0]
 
 
 @click.command()
@@ -141,8 +136,6 @@ def schema(
 ) -> None:
     """Print a JSON schema: of runs.yml, of result.json, of `ask --json`, of a mapping for `data import`."""
     from lib.analysis.asking import AnswerRecord
-    from lib.package import data_dir, notebooks_dir
-    from lib.research.files import write_atomically
     from lib.results import Result
     from lib.tools.run import matrix
     from lib.tools.sources import mapping
@@ -156,7 +149,7 @@ def schema(
         if write or name == of:
             text = json.dumps(make(), ensure_ascii=False, indent=1) + "\n"
             if write:
-                write_atomically(folder / f"{name}.schema.json", text)
+                files.write_atomically(folder / f"{name}.schema.json", text)
             click.echo(f"wrote {folder / name}.schema.json\n" if write else text, nl=False)
 
 
@@ -197,12 +190,10 @@ def _tell_how_read(values: dict[str, str], runs: list[Any]) -> None:
 
 
 def _write_specs(runs: list[Any], folder: Path) -> None:
-    from lib.research.files import make_folder, write_atomically
-
-    make_folder(folder)
+    files.make_folder(folder)
     for one in runs:
         text = json.dumps(asdict(one), ensure_ascii=False, indent=1) + "\n"
-        write_atomically(folder / f"{one.notebook}--{one.slug}.json", text)
+        files.write_atomically(folder / f"{one.notebook}--{one.slug}.json", text)
     click.echo(f"wrote {len(runs)} files to {folder}")
 
 
@@ -231,8 +222,6 @@ def _compare(outcomes: list[Any], check: bool, accept: bool) -> bool:
 
 def _report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
     """Verdicts, where the pages are, how many of each, and the failures last."""
-    from lib.tools.run.freshness import FAILED, PAGE
-
     good = [outcome for outcome in outcomes if not outcome.error]
     if good and len(outcomes) <= 20:  # more are not shown one by one
         from lib.tools.run.results_table import verdict_lines  # imports pandas
@@ -240,7 +229,7 @@ def _report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
         tell(verdict_lines([outcome.result for outcome in good if outcome.result]))
         click.echo("\nPages")
         for outcome in good:
-            page, here = outcome.folder / PAGE, Path.cwd()  # shown as it is typed here
+            page, here = outcome.folder / freshness.PAGE, Path.cwd()  # shown as it is typed here
             shown = page.relative_to(here) if page.is_relative_to(here) else page
             click.echo(f"  {shown}  ({_spent(outcome)})")
     skipped = sum(outcome.skipped for outcome in good)
@@ -252,8 +241,8 @@ def _report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
     for outcome in outcomes:
         if outcome.error:
             click.echo(f"\nFAILED {outcome.run.name}: {outcome.error}", err=True)
-            if (outcome.folder / FAILED).exists():
-                click.echo(f"  see {outcome.folder / FAILED}", err=True)
+            if (outcome.folder / freshness.FAILED).exists():
+                click.echo(f"  see {outcome.folder / freshness.FAILED}", err=True)
 
 
 def _spent(outcome: Any) -> str:
@@ -301,7 +290,6 @@ def _outcomes(
     cold: bool = False,
     jobs: int | None = None,
     memory: float | None = None,
-    dask: bool = False,
     scheduler: str | None = None,
 ) -> Iterator[Any]:
     """Outcomes from the executor that was asked for."""
@@ -309,17 +297,18 @@ def _outcomes(
 
     if cold or len(due) == 1:  # a server of warm kernels pays from the second run on
         name = kernels.ORDINARY
-    elif dask:
+    elif scheduler:
         name = kernels.INSTALLED
     else:
         server = _start_server()
         execute.load()  # while the server gets ready
         name = server()
     at_once = min(jobs or execute.default_jobs(), len(due))
-    most = memory * 1000 if memory else 0 if dask else execute.free_megabytes() / at_once
+    most = memory * 1000 if memory else 0 if scheduler else execute.free_megabytes() / at_once
     settings = execute.Settings(name, timeout, force, most)
     tasks = [(run, out.absolute(), settings, sources) for run in due]
-    yield from execute.execute_many(tasks, execute.connected(scheduler) if dask else execute.threads(at_once))
+    executor = execute.connected(scheduler) if scheduler else execute.threads(at_once)
+    yield from execute.execute_many(tasks, executor)
 
 
 def _start_server() -> Callable[[], str]:

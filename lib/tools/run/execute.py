@@ -45,9 +45,7 @@ MOST_OUTPUT_BYTES = 50_000_000
 KILLED = ("DeadKernelError", "Kernel died before replying")
 """What is said of a run whose kernel was killed, which is no fault of the run."""
 
-
-RUNNING: set[Any] = set()
-"""The clients of the runs that go in this process."""
+RUNNING: set[Any] = set()  # the clients of the runs that go in this process
 
 STOPPING = threading.Event()
 
@@ -170,11 +168,7 @@ def _tidy(notebook: Any) -> None:
 
 
 def execute(run: Run, out: Path, settings: Settings | None = None, sources: Sources | None = None) -> Outcome:
-    """Execute one run and write its files, or find that they are up to date; what goes wrong in it is in the outcome.
-
-    By default in an ordinary kernel, and only what is not up to date; a kernel that was killed gets a second try. A
-    folder that cannot be written is a `UserError`.
-    """
+    """Execute one run and write its files, or find that they are up to date; what goes wrong in it is in the outcome."""
     settings, sources = settings or Settings(), copy(sources or Sources())
     folder, started = run.folder(out), time.monotonic()
     make_folder_below(out, folder)
@@ -187,7 +181,7 @@ def execute(run: Run, out: Path, settings: Settings | None = None, sources: Sour
             error = _renew_page(run, folder, sources)
         else:
             error = _execute_locked(run, folder, settings, sources)
-            if any(words in error for words in KILLED):
+            if any(words in error for words in KILLED):  # a second try
                 left = max(1.0, settings.timeout - (time.monotonic() - started))
                 error = _execute_locked(run, folder, replace(settings, timeout=left), copy(sources))
     return Outcome(run, folder, time.monotonic() - started, error)
@@ -347,14 +341,12 @@ def threads(at_once: int) -> Iterator[Executor]:
 
 
 @contextmanager
-def connected(scheduler: str | None) -> Iterator[Executor]:
+def connected(scheduler: str) -> Iterator[Executor]:
     """The executor of a cluster, at an address such as "tcp://host:8786"; tasks of lost workers are tried again."""
     try:
         from distributed import Client
     except ModuleNotFoundError:
-        raise UserError("--executor dask: found no Dask, expected it (uv sync --group cluster)") from None
-    if not (scheduler or os.environ.get("DASK_SCHEDULER_ADDRESS")):
-        raise UserError("--executor dask: found no --scheduler, expected one, such as tcp://host:8786")
+        raise UserError("--scheduler: found no Dask, expected it (uv sync --group cluster)") from None
     try:
         client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:

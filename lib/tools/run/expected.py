@@ -22,10 +22,7 @@ from lib.words import printed
 EXPECTED_DIR = Path(__file__).resolve().parents[3] / "tests" / "expected"
 
 TOLERANCES = {"probabilities": 0.002, "rates": 0.0005, "levels": 0.002}
-"""Largest difference: absolute for fractions, relative for levels.
-
-What an optimiser estimates differs between processors in the fifth digit, so the third is safe.
-"""
+"""Absolute, of levels relative: what an optimiser estimates differs between processors in the fifth digit."""
 
 COMPUTING = ("numpy", "pandas", "pyarrow", "scipy", "scoringrules", "statsmodels")
 """Packages whose versions are kept: those that can move a number."""
@@ -47,10 +44,7 @@ def check(outcomes: Iterable[Outcome]) -> list[str]:
 
 
 def accept(outcomes: Iterable[Outcome]) -> list[str]:
-    """Write what runs found as expected from now on; returns the names of the files that changed.
-
-    Other runs of the same cases keep theirs. Where a run failed or recorded nothing, nothing is written.
-    """
+    """Expect from now on what runs found, all of them or none; returns the names of the files that changed."""
     texts: dict[Path, str] = {}
     for path, group in _by_file(outcomes).items():
         runs = _read(path)["runs"]

@@ -218,10 +218,7 @@ def _short_slug(slug: str) -> str:
 def expand(
     path: Path | None = None, ci: bool = False, only: Iterable[str] = ()
 ) -> tuple[list[Run], dict[str, str]]:
-    """Every combination of every case of `runs.yml`, or of the cases `only`, with every notebook it names.
-
-    And those left out as unanswerable, by name with the reason. A `UserError` names all faults at once.
-    """
+    """The runs of all cases of `runs.yml`, or of some, and why others are left out; a `UserError` names all faults."""
     path = path or notebooks_dir() / RUNS_FILE
     document = read_document(path)
     file, faults = _shaped(_File, document | {"cases": None})
@@ -343,14 +340,10 @@ def _values_for(notebook: str, values: Mapping[str, Any], among: Iterable[str]) 
 
 
 def runs_with(values: dict[str, Any], notebooks: Iterable[str] = ()) -> tuple[list[Run], dict[str, str]]:
-    """The runs of some notebooks, or of all, with these values; and those of all that have no answer, with the reason.
-
-    Once one value of a goal is given, the others are the goal's defaults for all notebooks; without any, each keeps the case
-    of its own.
-    """
+    """The runs of some notebooks, or of all, with these values; and those of all that have no answer, with the reason."""
     wanted = list(dict.fromkeys(notebooks or NOTEBOOKS))
     shared = cases.GoalCase().model_dump(mode="json")
-    if len(wanted) > 1 and shared.keys() & values.keys():
+    if len(wanted) > 1 and shared.keys() & values.keys():  # else each keeps the case of its own
         values = shared | values
     runs, left_out = [], {}
     for notebook in wanted:

@@ -275,8 +275,7 @@ class Page:
     """
 
     links: Links
-    whole: bool = False
-    """Whether all is in one file: pictures as addresses of data, no file beside it."""
+    whole: bool = False  # whether all is in one file: pictures as addresses of data, no file beside it
     blocks: list[dict[str, Any]] = field(default_factory=list)
     title: str = ""
     headings: list[Heading] = field(default_factory=list)
