@@ -20,8 +20,7 @@ AGE = "Do not ask again for what was answered so lately [default: imf 0, with --
 DAYS = {"type": click.IntRange(min=0), "metavar": "DAYS"}
 Offline = Annotated[bool, "Use the answers kept before, ask nobody."]
 
-SHOWN = 12
-"""Observations that are shown."""
+SHOWN = 12  # observations that are shown
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pandas as pd
 import lib
 from lib import figures, package, show, spoken
 from lib.analysis import asking
-from lib.tools.run import markup
+from lib.tools.run.page import from_markdown, with_anchors
 from lib.tools.site.context import Files, Site
 from lib.tools.site.pages import Document, as_script, words_of_goals
 from lib.tools.strict import slugify
@@ -67,7 +67,7 @@ def data_files(site: Site) -> Files:
     texts = [(folder / name).read_text(encoding="utf-8") for name in ("README.md", "reference/README.md")]
     # The title of the page stands above; that of the second text becomes a section of the page.
     text = texts[0].partition("\n")[2] + "\n\n#" + texts[1]
-    html, headings = markup.with_anchors(markup.from_markdown(text, site.links("../")), {"files": 1})
+    html, headings = with_anchors(from_markdown(text, site.links("../")), {"files": 1})
     files = [(resource["path"], resource["title"]) for resource in package.read_package()["resources"]]
     files.append((package.PACKAGE_FILE, "All of them described: types, units, keys, sources, licences"))
     own = {name: (folder / name).read_bytes() for name in site.data_hashes}
