@@ -580,7 +580,7 @@ def test_a_phone_needs_no_sideways_scrolling_and_shows_the_answer_beside_the_con
 
 def test_the_figure_has_its_text_and_its_table(show: Any) -> None:
     sheet = show()
-    svg = sheet.locator("#chart svg")
+    svg = sheet.locator("#chart > svg")
     assert svg.get_attribute("role") == "img"
     assert "four outcomes in five" in sheet.text_content("#chart-desc")
     words = svg.text_content()
