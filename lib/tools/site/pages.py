@@ -77,7 +77,8 @@ def run_files(site: Site, run: FoundRun) -> Files:
         stale=sorted(name for name, hashed in read.items() if now.data_hash(name, read) != hashed),
         downloads=sorted(own),
     )
-    return page.files | own | {"index.html": html.encode()}
+    files = page.files | own | {"index.html": html.encode()}
+    return {f"{run.address}/{name}": content for name, content in files.items()}
 
 
 def cases_files(site: Site, name: str) -> Files:
@@ -87,14 +88,14 @@ def cases_files(site: Site, name: str) -> Files:
     more = max(0, len(runs) - MOST_CASES)
     html = site.render("notebook.html.j2", up, place="", name=name, cases=cases, more=more)
     rows = [{"case": run.slug, "title": run.title, "answer": _plain_answer(run)} for run in runs]
-    return {"index.html": html.encode(), "cases.csv": as_csv(rows)}
+    return {f"runs/{name}/index.html": html.encode(), f"runs/{name}/cases.csv": as_csv(rows)}
 
 
 def results_files(site: Site) -> Files:
     """All results of whole runs in one long table, a row a number."""
     found = [(run.result, run.key or run.slug, run.slug) for run in site.runs if run.result]
     rows = [row for one in found for row in results_table.rows_of(*one)]
-    return {"results.csv": as_csv(rows, results_table.COLUMNS)}
+    return {"goals/results.csv": as_csv(rows, results_table.COLUMNS)}
 
 
 def as_csv(rows: list[dict[str, Any]], columns: Iterable[str] = ()) -> bytes:
@@ -144,7 +145,7 @@ def words_files(site: Site) -> Files:
         kind = "failed run" if run.fault else site.questions[run.notebook]
         text = f"{_plain_answer(run)} {values} {run.slug} {run.notebook}"
         documents.append((run.title, f"{run.address}/index.html", kind, text))
-    return {"words.js": as_script(SITE_WORDS=documents)}
+    return {"search/words.js": as_script(SITE_WORDS=documents)}
 
 
 def _sections(site: Site, name: str) -> Iterator[Document]:
@@ -166,7 +167,7 @@ def goal_files(site: Site, keep: Keep) -> Files:
     """The first page, and the page of all goals with the same as CSV."""
     words, links = keep("words of goals", None, words_of_goals), site.links("")
     rows = goal_rows(site.runs, keep)
-    below = site.page(
+    all_goals = site.page(
         "goals",
         rows=rows[:MOST_GOALS],
         more=max(0, len(rows) - MOST_GOALS),
@@ -174,7 +175,6 @@ def goal_files(site: Site, keep: Keep) -> Files:
         days=sorted({row["as_of"] for row in rows}, reverse=True),
         labels=words["labels"],
     )
-    below["goals.csv"] = as_csv(list(map(_flat, rows)))
     head, run = None, site.default_run("00_")
     if run is not None:
         head = keep("head", [run.said, run.record["outputs"]], partial(_head, run, links)) | {
@@ -189,7 +189,7 @@ def goal_files(site: Site, keep: Keep) -> Files:
     answers = [(runs, answer_of(runs[0], site, "")) for runs in site.notebooks.values()]
     shown = {"rows": list(last.values())[:MOST_ON_INDEX], "goals": len(last), "total": len(rows)}
     first = site.page("", head=head, answers=answers, **shown, **words)
-    return first | {f"goals/{name}": one for name, one in below.items()}
+    return first | all_goals | {"goals/goals.csv": as_csv(list(map(_flat, rows)))}
 
 
 def goal_rows(runs: list[FoundRun], keep: Keep) -> list[Row]:
