@@ -79,10 +79,8 @@ def run(
     chosen = _only(found, only)
     _tell_how_read(values, chosen)
     if list_:
-        for one in chosen:
-            click.echo(
-                " ".join([f"{one.name}:", *(f"{name}={text}" for name, text in one.parameters.items())])
-            )
+        given = (" ".join(f"{name}={text}" for name, text in one.parameters.items()) for one in chosen)
+        tell(f"{one.name}: {texts}" for one, texts in zip(chosen, given, strict=True))
         return
     if specs:
         _write_specs(chosen, specs)

@@ -359,16 +359,13 @@ def run_versions() -> dict[str, str]:
     found: dict[str, str] = {}
     waiting = ["tradegoals", *RUN_PACKAGES]
     while waiting:
-        name = canonicalize_name(waiting.pop())
-        if name in found:
+        if (name := canonicalize_name(waiting.pop())) in found:
             continue
-        try:
+        with suppress(PackageNotFoundError):
             said = distribution(name).metadata  # which is parsed each time that it is asked for
-        except PackageNotFoundError:
-            continue
-        found[name] = said["Version"]
-        needed = [Requirement(text) for text in said.get_all("Requires-Dist") or []]
-        waiting += [one.name for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
+            found[name] = said["Version"]
+            needed = [Requirement(text) for text in said.get_all("Requires-Dist") or []]
+            waiting += [one.name for one in needed if not one.marker or one.marker.evaluate({"extra": ""})]
     return dict(sorted(found.items()))
 
 

@@ -53,10 +53,8 @@ def notebook_name(text: str, known: Iterable[str] = ()) -> str:
     names = list(known) or [*NOTEBOOKS, *ON_REQUEST]
     asked = Path(text).name.removesuffix(".ipynb")
     found = [name for name in names if name == asked] or [name for name in names if name.startswith(asked)]
-    if not asked or not found:
-        raise UserError(f"notebook: found {quote(text)}, expected {nearest(asked, names)}")
-    if len(found) > 1:
-        raise UserError(f"notebook: found {quote(text)}, expected one of {', '.join(found)}")
+    if not asked or len(found) != 1:
+        raise UserError(f"notebook: found {quote(text)}, expected {nearest(asked, found or names)}")
     return found[0]
 
 
