@@ -408,19 +408,18 @@ def in_words(stale: dict[str, list[str]]) -> str:
 
 # --- what to run and why ---
 
-PLANS = ".plans"
-KEPT_PLANS = 20
+PLANS, KEPT_PLANS = ".plans", 20
+Chosen = tuple[list[Run], dict[str, str]]  # runs, and by name why others are left out
 
 
-def choose(
-    arguments: Any, out: Path, select: Callable[[], tuple[list[Run], dict[str, str]]], keep: bool = True
-) -> tuple[list[Run], dict[str, str], Sources]:
-    """Runs that `select` gives, those left out with the reason, and sources; kept for these arguments and files."""
+def choose(asked: Any, out: Path, select: Callable[[], Chosen], keep: bool = True) -> tuple[Chosen, Sources]:
+    """What `select` gives, and its sources: kept in the output folder for what was asked and the state of all files."""
     sources = Sources()
-    path = out / PLANS / f"{_state(arguments, sources)}.json"
+    path = out / PLANS / f"{_state(asked, sources)}.json"
     with suppress(OSError, ValueError, KeyError, TypeError):  # there is none, or it is damaged
         content = json.loads(path.read_text(encoding="utf-8"))
-        return [Run(**run) for run in content["runs"]], content["left_out"], Sources(content["known"])
+        runs = [Run(**run) for run in content["runs"]]
+        return (runs, content["left_out"]), Sources(content["known"])
     runs, left_out = select()
     for run in {run.notebook: run for run in runs}.values():
         sources.parts(run, ())  # finds out all that is to be kept
@@ -432,7 +431,7 @@ def choose(
             by_age = sorted(path.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime, reverse=True)
             for old in by_age[KEPT_PLANS:]:
                 old.unlink(missing_ok=True)
-    return runs, left_out, sources
+    return (runs, left_out), sources
 
 
 def kept_files(*suffixes: str) -> list[Path]:
