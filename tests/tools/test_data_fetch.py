@@ -28,7 +28,7 @@ from lib.tools import curation
 from lib.tools.cli import main
 from lib.tools.run import matrix
 from lib.tools.site import build
-from lib.tools.sources import client, covariates, fetch, update
+from lib.tools.sources import client, covariates, record, update
 from lib.tools.sources.publishers import PUBLISHERS
 from lib.tools.sources.snapshots import Desk, folder_of
 
@@ -205,7 +205,7 @@ def test_mistakes_are_refused_by_name(server, arguments: list[str], words: str):
 
 def test_all_pairs_go_on_where_they_were_stopped(server, monkeypatch):
     places = [find_economy(name) for name in ("World", "India", "Turkey", "South Korea")]
-    monkeypatch.setattr(fetch, "economies", lambda: tuple(places))
+    monkeypatch.setattr(record, "economies", lambda: tuple(places))
     get("Turkey", "World", "--years", "2000-2025")
     asked = len(server.seen)
     refused = invoke("data", "fetch", "--all-pairs", "--years", "2000-2025")
@@ -302,7 +302,7 @@ def test_sources_that_are_listed_are_those_that_can_be_asked(server):
     asked = {
         command: {name for _, one, _, name in listed if one == command} for command in ("fetch", "refresh")
     }
-    assert asked["fetch"] == set(fetch.TRADE)
+    assert asked["fetch"] == set(record.TRADE)
     assert asked["refresh"] == {recipe.source for recipe in covariates.RECIPES.values()}
     for data, command, option, name in listed:
         pair = ("China", "Russia", "--years", "2024") if command == "fetch" else ()

@@ -43,10 +43,9 @@ class Proposal(NamedTuple):
 
 
 def propose(path: Path, **given: Any) -> Proposal:
-    """Look at a file and propose how to read it: of several tables that of which most can be read.
+    """Propose how to read a file, of several tables that of which most can be read; what is unclear stands in `UnclearError`.
 
-    `given` is what the table does not say, or says wrongly: the options of `data import`, and the names used here of `places`
-    by their text. For everything that is missing, or could be meant in two ways, `UnclearError` has a question.
+    `given` is what the table does not say, or says wrongly: the options of `data import`, and names of `places` by their text.
     """
     given = {name: value for name, value in given.items() if value not in (None, "", {}, [])}
     where, about = shown_path(path), (given.get(name) for name in ("encoding", "separator", "sheet"))
@@ -228,12 +227,12 @@ class Look:
             if given or share[spot.place] >= (0.25 if len(names) > 4 else 0.5):
                 kept.append(spot)
         kept.sort(key=lambda spot: (-share[spot.place], spot.is_code()))
-        return [spot for n, spot in enumerate(kept) if not any(self.same(spot, one) for one in kept[:n])]
 
-    def same(self, spot: Spot, other: Spot) -> bool:
-        """Whether two columns name the same places, such as names and codes."""
-        pairs = {(row[spot.place], row[other.place]) for row in self.at.data}
-        return all(self.place(one) == self.place(beside) for one, beside in pairs)
+        def same(spot: Spot, other: Spot) -> bool:  # such as names and codes
+            pairs = {(row[spot.place], row[other.place]) for row in self.at.data}
+            return all(self.place(one) == self.place(beside) for one, beside in pairs)
+
+        return [spot for n, spot in enumerate(kept) if not any(same(spot, one) for one in kept[:n])]
 
     def only_place(self, text: str) -> str:
         """The place beside the reporter that a name is about, such as "To Russia"; blank for none or several."""
@@ -257,13 +256,8 @@ class Look:
         for role in missing:
             if self.wanted[role] in known or (len({*known}) > 1 and not self.wanted[role]):
                 return role
-        if len({*known}) > 1 and "partner" in missing and self.wanted["partner"] != "World":
-            self.ask(
-                "partner",
-                f"no column of {quote(self.given['partner'])}",
-                nearest(self.given["partner"], {*known}),
-            )
-        return ""
+        several = len({*known}) > 1 and "partner" in missing and self.wanted["partner"] != "World"
+        return "partner" if several else ""  # it is asked for
 
     def party(self, role: str, spot: Spot) -> Said:
         """Texts that name places, as an axis; where one was given, its alone."""
@@ -275,7 +269,9 @@ class Look:
             rows = rows or {text: wanted for text in texts if text == wanted}
             left = {"others": "skip"} if len(rows) < len(texts) else {}
             if len({*names.values()}) > 1 and not rows and "World" not in (own, *names.values()):
-                self.ask(role, f"{quote(wanted)} nowhere in the {spot}", nearest(wanted, {*names.values()}))
+                row = f"no column of {quote(wanted)}" if "row" in spot.axis else ""
+                found = row or f"{quote(wanted)} nowhere in the {spot}"
+                self.ask(role, found, nearest(wanted, {*names.values()}))
             return spot.axis | {"names": rows} | left if rows else {"is": wanted}
         unknown = [quote(text) for text in texts if text not in names]
         if unknown:
