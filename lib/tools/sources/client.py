@@ -137,10 +137,9 @@ def open_client(**settings: Any) -> Iterator[Client]:
     timeout = httpx.Timeout(client.read_seconds, connect=client.connect_seconds)
     # A publisher can tell whose requests they are.
     agent = f"tradegoals/{version('tradegoals')} (python-httpx/{httpx.__version__})"
+    sent = {"User-Agent": agent, "Accept-Encoding": "gzip"}
     try:
-        client.http = httpx.AsyncClient(
-            timeout=timeout, headers={"User-Agent": agent, "Accept-Encoding": "gzip"}
-        )
+        client.http = httpx.AsyncClient(timeout=timeout, headers=sent)
     except (ImportError, ValueError, OSError) as error:
         found = "cannot be started with this proxy or certificate setting"
         raise UserError(f"HTTP client: {found}: {error}") from None

@@ -434,9 +434,8 @@ def _check_repeats(part: IO[bytes], where: str) -> None:
             rows += _count(one, f"{space}}}number-rows-repeated") or 1
             last, width = rows if filled else last, max(width, filled)
         if max(last, number) > LONGEST or last * width > MOST:
-            raise refuse(
-                where, f"rows or cells repeated up to {last} rows and {width} columns", "a smaller table"
-            )
+            found = f"rows or cells repeated up to {last} rows and {width} columns"
+            raise refuse(where, found, "a smaller table")
         one.clear()
 
 

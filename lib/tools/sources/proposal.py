@@ -129,9 +129,8 @@ class Look:
 
     def period_of_all(self) -> Said:
         """The one period of a table, as it was given or stands in the title."""
-        text = str(self.given.get("period", "")) or next(
-            filter(None, map(cells.period_in, self.headings)), ""
-        )
+        in_titles = next(filter(None, map(cells.period_in, self.headings)), "")
+        text = str(self.given.get("period", "")) or in_titles
         kinds = cells.read_period(text)
         if not kinds or {*kinds} & {"m", "q"}:
             first = ", ".join(filter(None, self.at.data[0][:4])) if self.at.data else ""
@@ -327,9 +326,8 @@ class Look:
             own = [place for place in places if about[place] == read_place(partner)]
             own = own or [place for place in places if not about[place]]
             if places and not own:
-                self.ask(
-                    "partner", f"no column of {quote(partner)}", nearest(partner, {*about.values()} - {""})
-                )
+                others = nearest(partner, {*about.values()} - {""})
+                self.ask("partner", f"no column of {quote(partner)}", others)
             places = own or places[:1]
         flow = {place: read_flow(name[place]) for place in places}
         self.at.note_left_out("flow", [name[place] for place in places if flow[place] == ""])
@@ -381,11 +379,8 @@ class Look:
 
         def score(spot: Spot) -> int:
             own = [text for text in spot.texts if not WORDS["percent"].fullmatch(text.casefold())]
-            if (
-                own
-                and len(spot.texts) <= 50
-                and all(cells.is_unit(text, spot.axis["column"]) for text in own)
-            ):
+            units = [cells.is_unit(text, spot.axis["column"]) for text in own[:51]]
+            if 0 < len(units) <= 50 and all(units):
                 return 2 + all(read_unit(one)[1] is not None or one.isdigit() for one in own)
             # Flows may name units which differ, such as 出口(亿美元) and 进口(万美元).
             return len({unit for text in own if all(unit := read_unit(text)) and read_flow(text)}) > 1

@@ -237,12 +237,9 @@ def _in_currency_of_record(seen: pd.DataFrame, today: str) -> tuple[pd.DataFrame
     currency, rates, notes = seen["unit"].str[:3], dict[tuple[str, str], float](), list[str]()
     for code, rows in seen[~currency.isin(CURRENCIES)].groupby(currency):
         days = ecb_rates().get(check_currency(str(code)), pd.Series(index=pd.DatetimeIndex([]))).dropna()
-        by_year = (
-            exchange_rates(fig.load_covariates(), pd.Timestamp(today)).get(code, pd.Series()).rename(str)
-        )
-        means = {
-            one: covariates.mean_of(days, one, today) or by_year.get(one) for one in rows["period"].unique()
-        }
+        by_year = exchange_rates(fig.load_covariates(), pd.Timestamp(today)).get(code, pd.Series())
+        annual, periods = by_year.rename(str), rows["period"].unique()
+        means = {one: covariates.mean_of(days, one, today) or annual.get(one) for one in periods}
         if gaps := name_gaps([period for period, mean in means.items() if pd.isna(mean)], []):
             hint = f"for goals first: tradegoals data refresh --currency {code}"
             notes.append(f"kept in {code}, for there is no rate at hand: {gaps}; {hint}")
@@ -402,9 +399,8 @@ def _draft(wanted: pd.DataFrame, codes: dict[str, str], reread: bool) -> Draft:
     state = pd.Series("new", wanted.index).mask(known["there"].notna(), "changed")
     state = state.mask(known["value"] == wanted["value"], "same")
     news = _with_ids(wanted[state != "same"], before, codes)
-    rows = pd.concat([before, news][before.empty :]).sort_values(
-        [*SERIES, "published"], kind="stable", ignore_index=True
-    )
+    order = [*SERIES, "published"]
+    rows = pd.concat([before, news][before.empty :]).sort_values(order, kind="stable", ignore_index=True)
     for name, is_other in (
         ("figure_id", rows["figure_id"].duplicated()),
         ("reporter", rows["reporter"] != wanted["reporter"].iloc[0]),

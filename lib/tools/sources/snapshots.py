@@ -164,9 +164,8 @@ def check_store(store: Path) -> list[Fault]:
         except UserError as error:
             found = str(error).removeprefix(f"{shown_path(path)}: found ").partition(", expected ")[0]
             aside = "none: it was set aside, and may be removed" * (path.suffix == UNREADABLE)
-            faults.append(
-                Fault(shown_path(path), 1, "", found, aside or "a record with its body; fetching mends it")
-            )
+            expected = aside or "a record with its body; fetching mends it"
+            faults.append(Fault(shown_path(path), 1, "", found, expected))
     return faults
 
 
