@@ -145,12 +145,13 @@ def diff(
         old, new = (rows[rows["reporter"] == reporter] for rows in (old, new))
     names = [field["name"] for field in describe("figures")["schema"]["fields"]]
     form: Any = {"index": False, "float_format": "%.12g", "date_format": "%Y-%m-%d"}
-    found = curation.compare("figures", *(rows[names].to_csv(**form).encode() for rows in (old, new)))
-    for mark, rows, some in (("+ ", new, found.added), ("- ", old, found.removed)):
+    added, removed, changed = curation.compare(
+        "figures", *(rows[names].to_csv(**form).encode() for rows in (old, new))
+    )
+    for mark, rows, some in (("+ ", new, added), ("- ", old, removed)):
         tell(map(_in_words, rows[rows["figure_id"].isin(some.index)].itertuples()), mark)
-    tell((f'{name}: {column}: "{one}" → "{other}"' for name, column, one, other in found.changed), "~ ")
-    changed = len({name for name, *_ in found.changed})
-    click.echo(f"{len(found.added)} added, {len(found.removed)} removed, {changed} changed")
+    tell((f'{name}: {column}: "{one}" → "{other}"' for name, column, one, other in changed), "~ ")
+    click.echo(f"{len(added)} added, {len(removed)} removed, {len({name for name, *_ in changed})} changed")
 
 
 def _in_words(row: Any) -> str:
