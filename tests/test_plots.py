@@ -288,13 +288,6 @@ EVERY_FIGURE = {
         2011,
         "t",
     ),
-    "placebo_rates": lambda: plots.placebo_rates(
-        pd.DataFrame(
-            {f"{kind}{end}": [0.1] for kind in ("any", "boom") for end in ("", "_low", "_high")}, index=["x"]
-        ),
-        0.05,
-        "t",
-    ),
 }
 
 

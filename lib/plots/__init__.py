@@ -22,7 +22,6 @@ from lib.plots.record import (
     gaps,
     growth_table,
     levels_together,
-    placebo_rates,
     segments,
     stacked,
     timeline,

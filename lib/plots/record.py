@@ -168,24 +168,3 @@ def gaps(found: dict[str, pd.DataFrame], year: int, title: str, sources: str = "
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11)
     np.atleast_1d(rows)[0].set_ylabel("gap, log units")
     return finish(axes, sources, years=False)
-
-
-def placebo_rates(table: pd.DataFrame, nominal: float, title: str, sources: str = "") -> Any:
-    """Share of pretended events that a test calls real, for flows chosen at random and after a boom, with bounds.
-
-    `table` is indexed by label: any, any_low, any_high, boom, boom_low, boom_high (fractions).
-    """
-    axes = new_axes(title, height=3.8)
-    places = np.arange(len(table))
-    for name, shift, colour, mark, label in (
-        ("any", -0.12, BLUE, "o", "chosen at random"),
-        ("boom", 0.12, RED, "s", "chosen because it had just boomed"),
-    ):
-        share = table[name] * 100
-        error = np.vstack([share - table[f"{name}_low"] * 100, table[f"{name}_high"] * 100 - share])
-        axes.errorbar(places + shift, share, yerr=error, fmt=mark, color=colour, label=label, capsize=2)
-    axes.axhline(nominal * 100, color="black", linestyle=":", label="what the test promises")
-    axes.set_xticks(places, table.index, fontsize=8)
-    axes.grid(axis="x", visible=False)
-    axes.set(ylim=(0, table["boom_high"].max() * 130), ylabel="called an effect, %")  # room for the legend
-    return finish(axes, sources, years=False, legend="upper left")
