@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib import law, outlook, reference
-from lib.analysis import base_rates as known
 from lib.errors import UserError
 from lib.reference import Prior, prior_for
 from lib.research import base_rates, classes, panels, parts
@@ -298,18 +297,18 @@ def test_base_rate_of_a_normal_panel_is_the_normal_probability(monkeypatch):
     log = np.log(1e8) + np.hstack([np.zeros((4000, 1)), growth.cumsum(1)])
     levels = Levels(pd.DataFrame(index=range(4000)), np.arange(2000, 2021), log, growth)
     table = base_rates.distributions(levels, 2020, False).assign(panel="BACI", origin=2020)
-    monkeypatch.setattr(known, "read_kept", lambda name: table)
+    monkeypatch.setattr(reference, "read_kept", lambda name: table)
     from scipy.special import ndtr
 
     for horizon in (1, 3, 5):
         expected = ndtr((0.05 - np.log(1.1)) * np.sqrt(horizon) / 0.2)
-        found = known.base_rate(2e8, 2020, horizon, 0.10)
+        found = reference.base_rate(2e8, 2020, horizon, 0.10)
         assert found == pytest.approx(expected, abs=0.02)
 
 
 @pytest.mark.parametrize("horizon", [1, 3, 6, 10])
 def test_kept_base_rates_fall_with_the_goal_and_are_never_certain(horizon):
-    found = known.base_rate(230e6, 2013, horizon, np.linspace(-0.5, 5, 200))
+    found = reference.base_rate(230e6, 2013, horizon, np.linspace(-0.5, 5, 200))
     assert (np.diff(found) <= 0).all()
     assert ((found > 0) & (found < 1)).all()
 
@@ -322,15 +321,15 @@ def test_a_class_is_old_only_when_it_ends_more_than_three_years_before_the_origi
 
 def test_the_share_known_on_a_day_is_that_of_the_panels_out_by_then():
     day, rate = date(2014, 4, 15), 0.25
-    assert known.known_share(153e6, day, 3, rate) == known.base_rate(153e6, 2012, 3, rate)
-    assert known.known_share(153e6, day, 30, rate) == known.base_rate(153e6, 2012, 10, rate)
+    assert reference.known_share(153e6, day, 3, rate) == reference.base_rate(153e6, 2012, 3, rate)
+    assert reference.known_share(153e6, day, 30, rate) == reference.base_rate(153e6, 2012, 10, rate)
 
 
 def test_base_rates_that_no_panel_knows_are_refused():
     with pytest.raises(UserError, match="horizon: found 11"):
-        known.base_rate(230e6, 2013, 11, 0.25)
+        reference.base_rate(230e6, 2013, 11, 0.25)
     with pytest.raises(UserError, match="no panel is long enough"):
-        known.base_rate(230e6, 1960, 1, 0.25)
+        reference.base_rate(230e6, 1960, 1, 0.25)
 
 
 # Parents

@@ -26,7 +26,7 @@ from lib.analysis.scores import contest
 from lib.economies import economies
 from lib.figures import load_reporters
 from lib.law import Posterior
-from lib.reference import SIZES, Array, last_released, prior_for, read_kept, size_class
+from lib.reference import SIZES, Array, last_released, prior_for, size_class
 from lib.spoken import read_place
 
 USD_PER_UNIT = {
@@ -265,20 +265,6 @@ def for_goal(
     one = _features([p_law], [years], [size_usd], [below], [as_growth])
     fitted = fit(known[list(FEATURES)].to_numpy(), known["met"].to_numpy(dtype=float))
     return float(predict(fitted, one.to_numpy())[0]), known
-
-
-def hindsight(size: float, flow: str) -> pd.DataFrame:
-    """Shares over the whole panel with 90 % bands (low, high): flows of the size, and those after a jump.
-
-    Outcome and condition are named as `lib.research.base_rates` does.
-    """
-    kept = read_kept("base_rates.csv")
-    panel = "BACI two-way total" if flow == "total" else "BACI directed"
-    rows = kept[(kept["panel"] == panel) & (kept["years"] == "2001-2020")]
-    rows = rows[rows["size_from_usd"] <= max(size, rows["size_from_usd"].min())]
-    rows = rows.sort_values(["size_from_usd", "size_to_usd"], ascending=[False, True])  # open classes last
-    rows = rows.drop_duplicates(["outcome", "condition"]).sort_index()
-    return rows[["outcome", "condition", "share", "low", "high"]]
 
 
 def shares(scores: pd.DataFrame, key: pd.Series) -> pd.DataFrame:

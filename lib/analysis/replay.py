@@ -21,14 +21,13 @@ from scipy.special import stdtrit
 from lib import evidence, outlook, series
 from lib import figures as fig
 from lib import law as laws
-from lib.analysis import scores
 from lib.analysis.cases import CompareCase
 from lib.cases import GoalCase
-from lib.evidence import ERRORS_FILE, MONTHS
+from lib.evidence import MONTHS
 from lib.goals import PUBLICATION_LAG_YEARS, READINGS
 from lib.law import FAN, Law
 from lib.outlook import Answer
-from lib.reference import Array, read_kept
+from lib.reference import Array
 from lib.show import periods
 from lib.words import fill, number
 
@@ -149,31 +148,6 @@ def seasonal_band(case: GoalCase, running: RunningYear) -> pd.DataFrame:
         t = stdtrit(fitted.df, [0.9, 0.5, 0.1])
         rows[month] = np.exp(-laws.location(fitted, 1) - laws.spread(fitted, 1) * t)
     return pd.DataFrame.from_dict(rows, orient="index", columns=[0.1, 0.5, 0.9]).rename_axis("month")
-
-
-def skill_by_month(rival: str) -> pd.DataFrame:
-    """Absolute error saved against a rival by month, a fraction (0 is no better, 1 perfect), with 90 % intervals.
-
-    Whole years are resampled.
-    """
-    kept = read_kept(ERRORS_FILE).assign(total=lambda rows: rows["mae"] * rows["n"])
-    sums = kept.groupby(["method", "month", "year"])["total"].sum().unstack("method").reset_index("year")
-    rows = {}
-    for month, part in sums.groupby("month"):
-        rows[month] = scores.skill_interval(part["combined"], part[rival], part["year"])._asdict()
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("month")
-
-
-def revisions(stretches: pd.DataFrame) -> pd.DataFrame:
-    """By how much the year so far was revised within a year: as printed, against the base that next year implies.
-
-    `change` is the log of their ratio: positive where the figure was raised.
-    """
-    printed = stretches[stretches["first_month"] == 1][["year", "last_month", "value_mn"]]
-    implied = series.implied_year_to_date(stretches)
-    both = printed.merge(implied, on=["year", "last_month"], suffixes=("", "_implied"))
-    both = both.rename(columns={"value_mn": "printed_mn", "value_mn_implied": "implied_mn"})
-    return both.assign(change=np.log(both["implied_mn"] / both["printed_mn"]))
 
 
 DECIDED = {"met": 1.0, "missed": 0.0}  # what these count with, so that a decision is a change like any other

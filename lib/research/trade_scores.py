@@ -14,7 +14,6 @@ year of every series is called year 0, from which forecasts are made, and all se
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,7 +25,7 @@ from lib.analysis.standards import TrackedTarget
 from lib.errors import UserError
 from lib.reference import USED, Array
 from lib.research import backtest, panels
-from lib.research.backtest import GOALS, LAG, Batch, Fitted, score_intervals
+from lib.research.backtest import GOALS, LAG, Fitted, score_intervals
 from lib.research.classes import MIN_RATES
 from lib.research.panels import BACI, OEC, Levels, Progress, Tables
 
@@ -46,32 +45,25 @@ EXAMPLES, EXAMPLE_HORIZONS = 30, (1, 3, 5)
 """Single forecasts kept of each origin and size class, for reliability curves."""
 
 
-class TradeScores(NamedTuple):
-    """What the backtest on trade leaves behind."""
-
-    events: pd.DataFrame
-    intervals: pd.DataFrame
-    examples: pd.DataFrame
-
-
-def score_panel(path: str | Path, progress: Progress = iter) -> TradeScores:
-    """Score all models on a panel of the user's own, at every origin with six or more years behind it."""
+def score_panel(path: Path, progress: Progress = iter) -> Tables:
+    """Events and intervals of all models on a panel of the user's own, at every origin with six years behind it."""
     levels = panels.to_levels(panels.read_panel(path))
     origins = range(int(levels.years[0]) + MIN_RATES + LAG, int(levels.years[-1]))
     if not origins:
         raise UserError(
-            f"{Path(path).name}: found {len(levels.years)} years, expected {MIN_RATES + LAG + 2} or more"
+            f"{path.name}: found {len(levels.years)} years, expected {MIN_RATES + LAG + 2} or more"
         )
-    return _score_levels(levels, origins, False, None, progress)
+    scores = _score_levels(levels, origins, False, None, progress)
+    return {name: scores[name] for name in ("events", "intervals")}
 
 
 def _score_levels(
     levels: Levels, origins: Sequence[int], absent_is_zero: bool, old: Levels | None, progress: Progress
-) -> TradeScores:
-    """Scores of a panel; `old` adds to the long base rate."""
+) -> Tables:
+    """Scores of a panel: events, intervals and examples; `old` adds to the long base rate."""
     fitted = [backtest.fit_all(levels, origin) for origin in origins]
     longest = int(levels.years[-1]) - origins[0]
-    events, intervals, examples = [], [], []
+    found: dict[str, list[pd.DataFrame]] = {"events": [], "intervals": [], "examples": []}
     jobs = [(r, h) for r, horizons in HORIZONS.items() for h in horizons if h <= longest]
     for reading, horizon in progress(jobs):
         counted = backtest.count_starts(levels, reading, horizon, absent_is_zero)
@@ -81,13 +73,12 @@ def _score_levels(
             if batch is None:
                 continue
             base = known_shares(counted, long, one.origin - LAG, horizon)
-            events.append(backtest.score_events(batch, reading, horizon, base))
+            found["events"].append(backtest.score_events(batch, reading, horizon, base))
             if reading == "average":
-                intervals.append(score_intervals(batch, horizon))
+                found["intervals"].append(score_intervals(batch, horizon))
             if reading == "average" and horizon in EXAMPLE_HORIZONS:
-                examples.append(_examples(batch, horizon, base))
-    parts = (events, intervals, examples)
-    return TradeScores(*(pd.concat(part, ignore_index=True) if part else pd.DataFrame() for part in parts))
+                found["examples"].append(_examples(batch, horizon, base))
+    return {name: pd.concat(one, ignore_index=True) if one else pd.DataFrame() for name, one in found.items()}
 
 
 def known_shares(
@@ -112,7 +103,7 @@ def until(levels: Levels, year: int) -> Levels:
     return Levels(levels.keys, levels.years[:n], levels.log[:, :n], levels.growth[:, : n - 1])
 
 
-def _examples(batch: Batch, horizon: int, base: dict[str, Array]) -> pd.DataFrame:
+def _examples(batch: Fitted, horizon: int, base: dict[str, Array]) -> pd.DataFrame:
     """Forecasts of +25 % a year on average for a random sample of flows."""
     rows = np.flatnonzero(batch.classes >= MAIN_CLASS)
     chosen = backtest.sample(batch.classes, rows, EXAMPLES, seed=batch.origin)
@@ -248,9 +239,8 @@ def trade(folder: Path, progress: Progress = iter) -> Tables:
     """Step: scores of all models on BACI flows, by reading, horizon, goal, origin and size class."""
     old = until(panels.load(OEC, folder), OLD_LAST)
     found = _score_levels(panels.load(BACI, folder), ORIGINS, True, old, progress)
-    tables = {"scores/trade_examples.parquet": found.examples}
-    for name in ("events", "intervals"):
-        scores = getattr(found, name)
+    tables = {"scores/trade_examples.parquet": found.pop("examples")}
+    for name, scores in found.items():
         main = scores[scores["size_class"] >= MAIN_CLASS]
         tables[f"scores/trade_{name}.parquet"] = pool(main, ["size_class"])
         some = scores if name == "intervals" else scores[scores["horizon"].isin([1, 3, 5, 10])]

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from cells import made
 from sampling import exhaustive, some
 
 from lib import figures as fig
@@ -57,7 +58,7 @@ def test_every_flow_of_the_record_gives_numbers_or_none(day):
         found = movers.look(case)
         table = movers.with_drivers(found.usd, found.drivers)
         scores = movers.summary(movers.forecasts(found.usd, found.drivers))
-        best, gains = trends.find_break(found.run, found.case.trim), movers.gains(scores)
+        best, gains = trends.find_break(found.run, found.case.trim), made("07", "gains", scores=scores)
         for facts in (best, gains):
             assert not any(isinstance(value, float) and np.isnan(value) for value in facts.values()), flow
         assert movers.currency_parts(found).notna().all(axis=None)
@@ -111,15 +112,17 @@ def test_a_view_knows_nothing_that_came_after_its_day(monkeypatch):
     after = movers.look(DriverCase.check({"as_of": "2014-04-15"}))
     pd.testing.assert_frame_equal(after.drivers, before.drivers)
     pd.testing.assert_frame_equal(movers.currency_parts(after), movers.currency_parts(before))
-    assert after.drivers.index.max() == movers.fuel_parts(after).index.max() == 2013
+    assert after.drivers.index.max() == 2013
+    fuels = made("07", "fuels", view=after, case=after.case, reporter=after.case.reporter)
+    assert fuels.index.max() == 2013
     assert before.usd.index.max() <= 2013
 
 
 def test_few_forecasts_are_not_compared():
     found = movers.look(DriverCase.check({"as_of": "2014-04-15"}))
     scores = movers.summary(movers.forecasts(found.usd, found.drivers))
-    assert movers.gains(scores) == {"n": 2, "kind": "few"}
-    assert movers.gains(pd.DataFrame()) == {"n": 0, "kind": "without"}
+    assert made("07", "gains", scores=scores) == {"n": 2, "kind": "few"}
+    assert made("07", "gains", scores=pd.DataFrame()) == {"n": 0, "kind": "without"}
 
 
 @pytest.mark.parametrize(
@@ -129,7 +132,7 @@ def test_few_forecasts_are_not_compared():
 def test_a_gain_is_named_by_its_size(known, foreseen, kind, foresight):
     crps = {"core": 1, "walk": 2, "oil, known": known, "all, known": 3, "oil, foresight": foreseen}
     scores = pd.DataFrame({"crps": crps | {"all, foresight": 4}, "years": 16})
-    found = movers.gains(scores)
+    found = made("07", "gains", scores=scores)
     assert (found["kind"], found["foresight"], found["n"]) == (kind, foresight, 16)
     assert (found["gain"], found["told"]) == (pytest.approx(1 - known), pytest.approx(1 - foreseen))
 

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from cells import made
 from hypothesis import given
 from hypothesis import strategies as st
 from sampling import exhaustive, some
@@ -182,7 +183,7 @@ def test_by_origin_the_scores_are_the_kept_ones():
 
 @pytest.mark.parametrize("years", range(1, 11))
 def test_reliability_counts_and_bounds(years):
-    found = scores.reliability(ScoreCase(years=years))
+    found = made("05", "near", "curve", years=years, first_origin=2005, last_origin=2019)
     assert found[["p", "met", "low", "high"]].to_numpy().min() >= 0 and found["high"].max() <= 1
     assert (found["low"] <= found["high"]).all()
     kept = scores.read_scores("trade_examples")
@@ -191,8 +192,7 @@ def test_reliability_counts_and_bounds(years):
 
 
 def test_one_origin_has_a_curve_and_no_band():
-    case = ScoreCase(first_origin=2010, last_origin=2010)
-    found = scores.reliability(case)
+    found = made("05", "near", "curve", years=3, first_origin=2010, last_origin=2010)
     assert {"low", "high"}.isdisjoint(found.columns)
     kept = scores.read_scores("trade_examples").query("horizon == 3 and origin == 2010")
     assert found["n"].sum() == len(kept)
@@ -241,7 +241,7 @@ def test_every_case_gives_tables_without_gaps():
 @pytest.mark.parametrize("first", [2005, 2012, 2018])
 def test_tables_that_no_horizon_changes_have_no_gaps(goal, first):
     case = ScoreCase(goal_pct=goal, years=1, first_origin=first)
-    assert scores.places(case).notna().all(axis=None)
+    assert pd.DataFrame(made("05", "places", case=case)).notna().all(axis=None)
     rows = scores.events(case)
     tables = [scores.wide(scores.of_goal(case, "competitors"), "panel"), scores.wide(rows, "reading")]
     for table in (*tables, scores.wide(rows.query("reading == 'average'"), "horizon")):
@@ -278,7 +278,7 @@ def test_a_lead_is_one_only_where_whole_years_leave_zero_out():
 
 
 def test_places_are_counted_from_the_best():
-    found = scores.places(CASE).set_index("panel")
+    found = pd.DataFrame(made("05", "places", case=CASE)).set_index("panel")
     assert (found["place"].between(1, found["models"])).all()
     assert ((found["place"] == 1) == (found["own_score"] <= found["best_score"])).all()
     assert found.loc[["M3", "Tourism"], "told"].to_list() == ["unknown", "unknown"]

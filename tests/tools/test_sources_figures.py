@@ -58,9 +58,10 @@ def mapping(**changes: object) -> Mapping:
 
 def bring(folder: Path, desk: Desk, table: bytes, name: str = "table.csv", text: str = MAPPING) -> Fetched:
     (folder / name).write_bytes(table)
-    imported = read_import(folder / name, parse_mapping(text.encode(), "gacc.yml"), desk)
-    keep(imported, desk.store)
-    return imported.fetched
+    mapping = parse_mapping(text.encode(), "gacc.yml")
+    fetched, *received = read_import(folder / name, mapping, desk)
+    keep(desk.store, *received, mapping)
+    return fetched
 
 
 # --- the importer ---

@@ -235,7 +235,7 @@ def test_where_https_fails_the_way_without_it_is_named(store: Path) -> None:
 def test_a_saved_page_is_read(tmp_path: Path, desk: Desk) -> None:
     page = tmp_path / "march.html"
     page.write_bytes(server_of.gacc_page(ROWS, 2024, 3, "USD"))
-    found = read_import(page, None, desk).fetched
+    found, *_ = read_import(page, None, desk)
     assert set(found.observations["partner"]) == {"World", "Viet Nam", "Russia"}
     assert set(found.observations["published"]) == {"2024-04-09"}
     other = tmp_path / "table.csv"

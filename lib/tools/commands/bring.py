@@ -20,8 +20,7 @@ AGE = "Do not ask again for what was answered so lately [default: imf 0, with --
 DAYS = {"type": click.IntRange(min=0), "metavar": "DAYS"}
 Offline = Annotated[bool, "Use the answers kept before, ask nobody."]
 
-SHOWN = 12
-"""Observations that are shown."""
+SHOWN = 12  # observations that are shown
 
 
 @contextmanager
@@ -115,14 +114,14 @@ def refresh(
     if other := [name for name in source if name not in known]:
         raise UserError(f"source: found {quote(other[0])}, expected {nearest(other[0], known)}")
     with _desk(offline=offline) as desk:
-        renewed = covariates.renew(list(source) or known, desk, currency)
-    tell(renewed.notes, "note: ")
-    tell(renewed.changed)
-    if not renewed.changed:
+        changed, notes = covariates.renew(list(source) or known, desk, currency)
+    tell(notes, "note: ")
+    tell(changed)
+    if not changed:
         click.echo("Nothing differs from data/covariates.csv.")
-    elif agreed(f"Write these {len(renewed.changed)} values to data/covariates.csv?", yes):
-        curation.put("covariates", [*renewed.changed.values()])
-        click.echo(f"wrote {len(renewed.changed)} values to data/covariates.csv")
+    elif agreed(f"Write these {len(changed)} values to data/covariates.csv?", yes):
+        curation.put("covariates", [*changed.values()])
+        click.echo(f"wrote {len(changed)} values to data/covariates.csv")
 
 
 @click.command()
@@ -223,11 +222,13 @@ def import_(
         found, observed = parse_mapping(read_bytes(mapping), shown_path(mapping)), None
     codes = {one["name"]: one["code"] for one in new}
     with client.open_client() as asked:
-        imported = read_import(table, found, snapshots.Desk(asked, snapshots.folder_of()), observed)
-    figures, notes = record.figures_of(imported.fetched, imported.snapshot.day, codes, imported=True)
+        fetched, snapshot, body = read_import(
+            table, found, snapshots.Desk(asked, snapshots.folder_of()), observed
+        )
+    figures, notes = record.figures_of(fetched, snapshot.day, codes, imported=True)
     drafts = record.drafts_of(figures, codes, reread=True)
-    if mapping is None and imported.mapping is not None:
-        click.echo(f"mapping:\n{indent(to_yaml(imported.mapping).rstrip(), '  ')}")
+    if mapping is None and found is not None:
+        click.echo(f"mapping:\n{indent(to_yaml(found).rstrip(), '  ')}")
     doubts = _show(drafts, notes)
     sure = yes or (mapping is not None and not (doubts and commands.is_terminal()))
     if guess or not agreed("Write it?", sure):
@@ -236,9 +237,9 @@ def import_(
     if new:
         curation.put("reporters", new)
         click.echo(f"reporters.csv gets a row: {'; '.join(row['name'] for row in new)}")
-    path = keep(imported, snapshots.folder_of())
+    path = keep(snapshots.folder_of(), snapshot, body, found)
     tell(record.append(figures, reread=True))
-    source, kept = imported.snapshot.source, f"; mapping: {path}" if path else ""
+    source, kept = snapshot.source, f"; mapping: {path}" if path else ""
     click.echo(f"source: {source}; to take it back: tradegoals data remove {source}{kept}")
 
 

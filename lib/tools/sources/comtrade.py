@@ -69,8 +69,7 @@ def read(body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
     if set(map(type, rows)) - {dict}:
         raise refuse(where, "rows of another shape", "an object for each")
     # A row that says nothing of a part is taken as whole.
-    for name, whole in WHOLE.items():
-        rows = [row for row in rows if str(row.get(name, whole)) == whole]
+    rows = [row for row in rows if all(str(row.get(name, whole)) == whole for name, whole in WHOLE.items())]
     wanted = (*CODES, "flowCode", "freqCode", *VALUES)
     table = pd.DataFrame({name: [row.get(name) for row in rows] for name in wanted}, dtype="object")
     return _to_frame(table, where), []
@@ -87,10 +86,9 @@ def _to_frame(table: pd.DataFrame, where: str) -> pd.DataFrame:
         pd.Series([tables.to_number(one, f"{where}: {name}") for one in table[name]], dtype="float64")
         for name in VALUES
     )
-    frame = table.rename(columns=CODES)[[*CODES.values()]].astype("str")
     # Countries differ: some value their imports FOB. Where neither value is given it stays open.
-    blank = pd.Series("", frame.index, dtype="str")
+    blank = pd.Series("", table.index, dtype="str")
     valuation = blank.mask(value == fob, "FOB").mask(value == cif, "CIF").mask((fob == cif) & fob.notna(), "")
-    flow, freq = table["flowCode"].map(FLOWS).astype("str"), table["freqCode"].fillna("A").astype("str")
-    frame = frame.assign(flow=flow, freq=freq, value=value, unit="USD", valuation=valuation)
-    return frame[value.notna()].reset_index(drop=True)
+    said = {"flow": table["flowCode"].map(FLOWS), "freq": table["freqCode"].fillna("A"), "unit": "USD"}
+    frame = table.rename(columns=CODES)[[*CODES.values()]].assign(**said).astype("str")
+    return frame.assign(value=value, valuation=valuation)[value.notna()].reset_index(drop=True)

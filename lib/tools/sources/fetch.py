@@ -166,20 +166,13 @@ def _part_of_table(rows: pd.DataFrame, question: Question, where: str) -> pd.Dat
     return rows[rows["partner"].isin(wanted)] if wanted else rows
 
 
-@dataclass(frozen=True)
-class Imported:
-    """A file that was read as an answer, nothing of it kept yet; a page of China's customs has no mapping."""
-
-    fetched: Fetched
-    snapshot: Snapshot
-    body: bytes
-    mapping: Mapping | None
-
-
 def read_import(
     table: Path, mapping: Mapping | None, desk: Desk, observed: Observed | None = None
-) -> Imported:
-    """Read a downloaded table, by a mapping or as it was read already (`observed`), or a saved page of China's customs."""
+) -> tuple[Fetched, Snapshot, bytes]:
+    """Read a downloaded table, by a mapping or as it was read already (`observed`), or a saved page of China's customs.
+
+    Returned are its record and its content too; nothing of it is kept yet.
+    """
     body, where, stated = read_file(table), shown_path(table), ""
     if mapping is None:
         facts, source = publisher("gacc"), "gacc"
@@ -196,14 +189,13 @@ def read_import(
     first = first_of(desk.store, snapshot)
     rows, early = _dated(rows, first, min(stated or first.day, first.day), where)
     fetched = Fetched(rows.sort_values(observations.KEY, ignore_index=True), [first], notes + early)
-    return Imported(fetched, snapshot, body, mapping)
+    return fetched, snapshot, body
 
 
-def keep(imported: Imported, store: Path) -> Path | None:
+def keep(store: Path, snapshot: Snapshot, body: bytes, mapping: Mapping | None) -> Path | None:
     """Keep a file that was read, and beside its record the mapping; return where that lies."""
-    save(store, imported.snapshot, imported.body)
-    if imported.mapping is None:
+    save(store, snapshot, body)
+    if mapping is None:
         return None
-    path = place_of(store, imported.snapshot).with_suffix(".yml")
-    write_atomically(path, to_yaml(imported.mapping))
+    write_atomically(path := place_of(store, snapshot).with_suffix(".yml"), to_yaml(mapping))
     return path

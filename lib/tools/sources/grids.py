@@ -80,9 +80,8 @@ def table_of(rows: Iterable[list[Any]], where: str, **about: Any) -> Table:
     width = max(map(len, kept), default=0)
     if len(kept) > LONGEST or len(kept) * width > MOST:
         raise refuse(where, f"{len(kept)} or more rows and {width} columns", "a smaller table")
-    cells = np.full((len(kept), width), None, dtype=object)
-    for number, row in enumerate(kept):
-        cells[number, : len(row)] = row
+    filled = [[*row, *[None] * (width - len(row))] for row in kept]
+    cells = np.array(filled, dtype=object).reshape(len(kept), width)
     exact = each(lambda cell: isinstance(cell, float), cells).astype(bool)
     return Table(each(text_of, cells), exact, [*map(len, kept)], **about)
 

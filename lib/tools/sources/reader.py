@@ -178,7 +178,8 @@ class Reader:
         for name, wanted in self.mapping.rows.items():
             counts &= np.isin(text[:, self.places[name]], [wanted] if isinstance(wanted, str) else wanted)
         said = {"unit": ""} | {
-            role: axis.always or [*map(" ".join, text[:, [self.places[name] for name in axis.columns]])]
+            role: axis.always
+            or [*map(" ".join, zip(*(text[:, self.places[name]] for name in axis.columns), strict=True))]
             for role, axis in self.axes.items()
             if axis.always or axis.columns
         }
@@ -248,7 +249,7 @@ class Reader:
         if (left := periods == "").any():
             words = some(map(quote, rows.loc[left, "period"].unique()), 5)
             self.note(f"{left.sum()} values of other periods were left out: {words}")
-        rows = rows.assign(flag=rows["period"].map(cells.flag_of).astype(object), period=periods)[~left]
+        rows = rows.assign(flag=self.read(rows, ["period"], cells.flag_of), period=periods)[~left]
         marks = self.marks(rows.loc[~rows["exact"].astype(bool), "text"].unique())
         numbers = self.read(rows, ["text", "exact"], partial(self.number, marks))
         rows, numbers = rows[there := numbers.notna()], numbers[there]

@@ -8,6 +8,7 @@ import io
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -58,32 +59,26 @@ def _before(words: pd.Series) -> pd.Series:
 
 def _in_currency_of_record(seen: pd.DataFrame, today: str) -> tuple[pd.DataFrame, list[str]]:
     """Return observations in dollars at the average rate of their periods, yuan and what has none as they are, and notes."""
-    parts, notes = [seen.iloc[:0]], []
-    for currency, rows in seen.groupby(seen["unit"].str[:3], sort=False):
-        if currency not in CURRENCIES:
-            days = ecb_rates().get(check_currency(str(currency)), pd.Series(index=pd.DatetimeIndex([])))
-            known = {one: covariates.mean_of(days.dropna(), one, today) for one in rows["period"].unique()}
-            annual = {}
-            if not all(known.values()):
-                by_year = exchange_rates(fig.load_covariates(), pd.Timestamp(today))
-                annual = by_year.get(currency, pd.Series()).rename(str).to_dict()
-            means = rows["period"].map({one: mean or annual.get(one) for one, mean in known.items()})
-            means = means.astype("float64")
-            if gaps := name_gaps(rows["period"][means.isna()].unique(), []):
-                hint = f"for goals first: tradegoals data refresh --currency {currency}"
-                notes.append(f"kept in {currency}, for there is no rate at hand: {gaps}; {hint}")
-            parts.append(rows[means.isna()])
-            words = (
-                f"converted from {currency} at the average of the ECB's daily rates, else of covariates.csv"
-            )
-            rows = rows.assign(
-                value=rows["value"] / means,
-                unit="USD" + rows["unit"].str[3:],
-                note=_before(rows["note"]) + words,
-                yoy_pct="",
-            )[means.notna()]
-        parts.append(rows)
-    return pd.concat(parts).sort_index(), notes
+    currency, rates, notes = seen["unit"].str[:3], dict[tuple[str, str], float](), list[str]()
+    for code, rows in seen[~currency.isin(CURRENCIES)].groupby(currency):
+        days = ecb_rates().get(check_currency(str(code)), pd.Series(index=pd.DatetimeIndex([]))).dropna()
+        by_year = (
+            exchange_rates(fig.load_covariates(), pd.Timestamp(today)).get(code, pd.Series()).rename(str)
+        )
+        means = {
+            one: covariates.mean_of(days, one, today) or by_year.get(one) for one in rows["period"].unique()
+        }
+        if gaps := name_gaps([period for period, mean in means.items() if pd.isna(mean)], []):
+            hint = f"for goals first: tradegoals data refresh --currency {code}"
+            notes.append(f"kept in {code}, for there is no rate at hand: {gaps}; {hint}")
+        rates |= {(str(code), period): float(mean) for period, mean in means.items() if not pd.isna(mean)}
+    if not rates:
+        return seen, notes
+    rate = pd.Series([*map(rates.get, zip(currency, seen["period"], strict=True))], seen.index, "float64")
+    words = "converted from " + currency + " at the average of the ECB's daily rates, else of covariates.csv"
+    told = {"unit": "USD" + seen["unit"].str[3:], "note": _before(seen["note"]) + words, "yoy_pct": ""}
+    told = {name: seen[name].mask(rate.notna(), text) for name, text in told.items()}
+    return seen.assign(value=seen["value"] / rate.fillna(1), **told), notes
 
 
 WORLD = "World"
@@ -139,11 +134,9 @@ def gaps_of(question: Question, reporter: str, partner: str, rows: pd.DataFrame)
     return [f"{reporter}–{partner}{flow}: no value for {gap}" for flow, gap in named.items() if gap]
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(NamedTuple):
     """What would be written for one reporter: the whole file, its new rows, and what that is of each pair."""
 
-    path: Path
     rows: pd.DataFrame
     news: pd.DataFrame
     written: list[Written]
@@ -151,14 +144,19 @@ class Draft:
 
 def _written(wanted: pd.DataFrame, state: pd.Series) -> list[Written]:
     """What is written of each pair, and its first and last period: a year, else a month."""
-    found = []
-    for (reporter, partner), rows in wanted.groupby(["reporter", "partner"]):
-        start, end = rows["period_start"], rows["period_end"]
-        whole = (start.dt.month == 1) & ((end - start).dt.days > 360)
-        first, last = (day.dt.strftime("%Y-%m").mask(whole, day.dt.strftime("%Y")) for day in (start, end))
-        added = tuple(int((state[rows.index] == name).sum()) for name in ("new", "changed", "same"))
-        found.append(Written(str(reporter), str(partner), added, first.min(), last.max()))
-    return found
+    start, end = wanted["period_start"], wanted["period_end"]
+    whole = (start.dt.month == 1) & ((end - start).dt.days > 360)
+    months = (day.map({one: f"{one:%Y-%m}" for one in day.unique()}) for day in (start, end))
+    first, last = (text.mask(whole, text.str[:4]) for text in months)
+    about = {"first": first, "last": last} | {name: state == name for name in ("new", "changed", "same")}
+    pairs = wanted.assign(**about).groupby(["reporter", "partner"])
+    ends, counts = pairs.agg({"first": "min", "last": "max"}), pairs[["new", "changed", "same"]].sum()
+    return [
+        Written(reporter, partner, tuple(counted), first, last)
+        for (reporter, partner), counted, (first, last) in zip(
+            ends.index, counts.to_numpy().tolist(), ends.to_numpy(), strict=True
+        )
+    ]
 
 
 def figures_of(
@@ -194,7 +192,7 @@ def append(rows: pd.DataFrame, reread: bool = False) -> list[Written]:
         drafts = drafts_of(rows, reread=reread)
         for draft in drafts:
             if len(draft.news) or reread:
-                _write_file(draft.rows, draft.path)
+                write_parquet(draft.rows, path_of(draft.written[0].reporter))
     return [one for draft in drafts for one in draft.written]
 
 
@@ -209,7 +207,7 @@ def remove(source: str) -> int:
             if kept.empty:
                 path.unlink()
             elif len(kept) < len(rows):
-                _write_file(kept, path)
+                write_parquet(kept, path)
     return removed
 
 
@@ -222,23 +220,26 @@ def read_years(text: str) -> range:
     return years
 
 
-def _draft(wanted: pd.DataFrame, codes: dict[str, str], reread: bool = False) -> Draft:
+def _draft(wanted: pd.DataFrame, codes: dict[str, str], reread: bool) -> Draft:
     """Rows of one reporter beside what its file has; with `reread` other values of the same answers go."""
     wanted = wanted.reset_index(drop=True)
     path = path_of(str(wanted["reporter"].iloc[0]))
     before = typed(read_file(path)) if path.exists() else empty()
     if reread and len(before):
         key = [*SERIES, "value"]
-        again = before["source"].isin(wanted["source"]) & before["snapshot"].isin(wanted["snapshot"])
+        again = pd.Series(True, before.index)
+        for name in ("source", "snapshot"):
+            again &= before[name].isin(wanted[name].unique())
         right = pd.MultiIndex.from_frame(before[key]).isin(pd.MultiIndex.from_frame(wanted[key]))
         before = before[~again | right]
-    state = pd.Series("new", wanted.index)
-    if len(before):
-        last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]].assign(there=True)
-        known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")
-        state = state.mask(known["there"].notna(), "changed").mask(known["value"] == wanted["value"], "same")
+    last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]].assign(there=True)
+    known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")
+    state = pd.Series("new", wanted.index).mask(known["there"].notna(), "changed")
+    state = state.mask(known["value"] == wanted["value"], "same")
     news = _with_ids(wanted[state != "same"], before, codes)
-    rows = pd.concat([before, news], ignore_index=True) if len(news) else before
+    rows = pd.concat([before, news][before.empty :]).sort_values(
+        [*SERIES, "published"], kind="stable", ignore_index=True
+    )
     for name, is_other in (
         ("figure_id", rows["figure_id"].duplicated()),
         ("reporter", rows["reporter"] != wanted["reporter"].iloc[0]),
@@ -246,25 +247,22 @@ def _draft(wanted: pd.DataFrame, codes: dict[str, str], reread: bool = False) ->
         if is_other.any():  # two names may make one file; it would lock the collection
             found = f"{name} {quote(rows.loc[is_other, name].iloc[0])} beside others"
             raise UserError(f"{shown_path(path)}: found {found}, expected keys used once, of one reporter")
-    return Draft(path, rows, news, _written(wanted, state))
+    return Draft(rows, news, _written(wanted, state))
 
 
 def _with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) -> pd.DataFrame:
     """New rows with keys that say their source, IN-RU-total-2024-imf-a; the next letter for the next print of a period."""
     if news.empty:
         return news
-    spans = pd.Series([*zip(news["period_start"], news["period_end"], strict=True)], news.index)
-    period = spans.map({span: curation.period_code(*span) for span in spans.unique()})
+    span = ["period_start", "period_end"]
+    periods = news[span].drop_duplicates()
+    periods["code"] = [*map(curation.period_code, periods["period_start"], periods["period_end"])]
+    period = news[span].merge(periods, how="left")["code"].set_axis(news.index)
     stem = news["reporter"].map(code) + "-" + news["partner"].map(code) + "-" + news["flow"]
     stem += "-" + period + "-" + news["source"]
     printed = before["figure_id"].str.replace(r"-[a-z]+$", "", regex=True).value_counts()
     place = stem.map(printed).fillna(0).astype("int64") + stem.groupby(stem).cumcount()
     return news.assign(figure_id=stem + "-" + place.map(curation.letter_of).astype("str"))
-
-
-def _write_file(rows: pd.DataFrame, path: Path) -> None:
-    """Write a reporter's file, in order of flow, period and publication."""
-    write_parquet(rows.sort_values([*SERIES, "published"], kind="stable", ignore_index=True), path)
 
 
 def write_parquet(rows: pd.DataFrame, path: Path) -> None:
