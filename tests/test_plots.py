@@ -271,12 +271,6 @@ EVERY_FIGURE = {
     "stacked": lambda: plots.stacked(
         pd.DataFrame({"a": [0.1], "growth": [0.1]}, index=[2010]), {"a": "of one"}, "points", "t"
     ),
-    "segments": lambda: plots.segments(pd.Series({2010: 0.1, 2011: 0.3}), 1, True, "t"),
-    "explained": lambda: plots.explained(
-        pd.DataFrame({"growth": [0.2], "fit": [0.1], "residual": [0.1]}, index=[2010]),
-        {"growth": "a", "fit": "b", "residual": "c"},
-        "t",
-    ),
     "timeline": lambda: plots.timeline(
         {"A": pd.Series({2010: 5.0, 2011: 6.0})},
         pd.DataFrame({"when": [2010.5], "number": [1], "named": [True]}),

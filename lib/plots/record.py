@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lib.plots import style
-from lib.plots.style import BLUE, GREEN, GREY, LOOKS, ORANGE, PALE, RED, beside, finish, new_axes
+from lib.plots.style import BLUE, GREEN, GREY, LOOKS, ORANGE, RED, beside, finish, new_axes
 from lib.words import number
 
 FILLS = (BLUE, ""), (ORANGE, "///"), (GREEN, "..."), (RED, "xx")
@@ -86,34 +86,6 @@ def stacked(parts: pd.DataFrame, labels: dict[str, str], unit: str, title: str, 
     axes.axhline(0, color="black", linewidth=0.8)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=4, fontsize=8)
     return finish(axes, sources, ylabel=unit)
-
-
-def segments(growth: pd.Series, place: int | None, found: bool, title: str, sources: str = "") -> Any:
-    """Log growth by year with its mean before and after the most likely break; dashed where that is no break."""
-    if place is None:
-        return None
-    axes = new_axes(title, height=3.4)
-    axes.bar(growth.index, growth * 100, color=PALE, width=0.8)
-    line = "-" if found else "--"
-    for part in (growth.iloc[:place], growth.iloc[place:]):
-        look = {"color": RED, "linestyle": line, "linewidth": 2}
-        axes.hlines(part.mean() * 100, part.index[0] - 0.4, part.index[-1] + 0.4, **look)
-    axes.axhline(growth.mean() * 100, color=GREY, linewidth=1, linestyle=":")
-    axes.axhline(0, color="black", linewidth=0.8)
-    return finish(axes, sources, ylabel="growth, log points")
-
-
-def explained(parts: pd.DataFrame, labels: dict[str, str], title: str, sources: str = "") -> Any:
-    """Growth by year and what a regression makes of it: lines of growth and fit, with the residual as bars."""
-    if parts.empty:
-        return None
-    axes = new_axes(title, height=3.6)
-    axes.bar(parts.index, parts["residual"] * 100, color="#d9d9d9", width=0.8, label=labels["residual"])
-    for name, look in zip(("growth", "fit"), LOOKS, strict=False):
-        values = style.whole(parts[name])
-        axes.plot(values.index, values * 100, label=labels[name], **look)
-    axes.axhline(0, color="black", linewidth=0.8)
-    return finish(axes, sources, legend="best", ylabel="log points")
 
 
 def timeline(
