@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from lib.tools.run.committed import parameter_faults, read_notebook
 from sampling import exhaustive, some
 
 from lib import cases, outlook, plots
@@ -16,7 +17,6 @@ from lib.analysis.cases import CompareCase
 from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.goals import READINGS
-from lib.tools.run.committed import parameter_faults, read_notebook
 from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST, model_of, slug
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
