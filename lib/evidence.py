@@ -107,6 +107,11 @@ class _Spread(NamedTuple):
     df: float  # degrees of freedom of the part's own scale: both are multiplied by df / chi²(df)
     source: str  # parts, size, years
 
+    @property
+    def yearly(self) -> float:
+        """Variance of the change of the log share in one year."""
+        return self.walk + 2 * self.noise
+
 
 def _divide(variance: float, autocorrelation: float) -> tuple[float, float]:
     """Walk and noise from the variance of yearly changes and their lag-1 autocorrelation.

@@ -182,7 +182,7 @@ def test_a_command_needs_no_caller_and_a_private_name_is_not_public() -> None:
 
 # What texts name.
 
-DOTTED = re.compile(r"\blib((?:\.[A-Za-z_]\w*)+)")
+DOTTED = re.compile(r"(?<![\w.])lib((?:\.[A-Za-z_]\w*)+)")
 PATHS = re.compile(
     r"(?<![\w./-])((?:lib|tests|notebooks|data|\.ci|\.github)/[\w./-]*[\w/])(?![\w*<{]|\.\w)", re.ASCII
 )

@@ -152,8 +152,10 @@ def _written(wanted: pd.DataFrame, state: pd.Series) -> list[Written]:
     pairs = wanted.assign(**about).groupby(["reporter", "partner"])
     ends, counts = pairs.agg({"first": "min", "last": "max"}), pairs[["new", "changed", "same"]].sum()
     return [
-        Written(*pair, tuple(counted), *told)
-        for pair, counted, told in zip(ends.index, counts.to_numpy().tolist(), ends.to_numpy(), strict=True)
+        Written(reporter, partner, tuple(counted), first, last)
+        for (reporter, partner), counted, (first, last) in zip(
+            ends.index, counts.to_numpy().tolist(), ends.to_numpy(), strict=True
+        )
     ]
 
 
