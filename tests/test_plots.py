@@ -277,11 +277,6 @@ EVERY_FIGURE = {
         "USD",
         "t",
     ),
-    "gaps": lambda: plots.gaps(
-        {"pool": pd.DataFrame({"gap": [0.1], "placebo_low": [-0.2], "placebo_high": [0.2]}, index=[2010])},
-        2011,
-        "t",
-    ),
 }
 
 

@@ -18,7 +18,6 @@ from lib.plots.forecast import (
 )
 from lib.plots.record import (
     coverage,
-    gaps,
     growth_table,
     levels_together,
     stacked,
