@@ -223,7 +223,9 @@ class TrendCase(FlowCase):
 
     def rates(self) -> pd.DataFrame:
         """Annual averages of what a dollar costs in each currency, for the years that were over on `as_of`."""
-        return _made("rates", self.as_of.year, fig.load_covariates, data_state()).copy()
+        table = _made("rates", 0, fig.load_covariates, data_state())
+        known = table[table.index < self.as_of.year]
+        return known.loc[:, known.notna().any() | (known.columns == "USD")]
 
 
 class GoalCase(TrendCase):
@@ -312,12 +314,12 @@ def _days(reporter: str, partner: str, flow: str, of: str, *read_from: Any) -> A
 
 @lru_cache(maxsize=1024)
 def _made(what: str, about: Any, *read_from: Any) -> Any:
-    """What is computed from the data for a case, or for a year."""
+    """What is computed from the data, for a case or for all."""
     match what:
         case "parents":
             return dict(fig.load_reporters().set_index("name")["parent"])
         case "rates":
-            return exchange_rates(fig.load_covariates(), pd.Timestamp(about, 1, 1))
+            return exchange_rates(fig.load_covariates(), pd.Timestamp.max)
         case "releases":
             return series.releases(about.vintage(), about.currency)
     return annual_series(about.vintage(), about.currency, about.rates())
