@@ -215,6 +215,8 @@ def read_day(text: str, today: Callable[[], date] = date.today) -> _Day:
     What is no day, or could be two (4/5/2014), is a `UserError`.
     """
     plain = tidy("day", text).casefold().rstrip(".")
+    with suppress(ValueError):
+        return _Day(date.fromisoformat(plain))
     if plain in ("today", "now", "今天"):
         return _Day(today())
     plain = re.sub(r"[年月]", "-", plain).replace("日", "").strip("- ")
