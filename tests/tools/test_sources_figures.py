@@ -21,10 +21,10 @@ from lib.errors import UserError
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir
 from lib.tools.sources import record
 from lib.tools.sources.cells import Marks, read_number
-from lib.tools.sources.fetch import Fetched, keep, read_import
 from lib.tools.sources.mapping import Mapping, parse_mapping
 from lib.tools.sources.observations import in_millions
 from lib.tools.sources.reader import read_table
+from lib.tools.sources.record import Fetched, keep, read_import
 from lib.tools.sources.snapshots import Desk, read_body, read_record
 
 MAPPING = """

@@ -10,7 +10,7 @@ from sources_kit import Time, quick_client
 
 from lib.errors import UserError
 from lib.tools.sources import gacc
-from lib.tools.sources.fetch import Fetched, fetch, pair_question, read_import
+from lib.tools.sources.record import Fetched, fetch, pair_question, read_import
 from lib.tools.sources.snapshots import Desk
 
 RUSSIA = [153.54, 428.04, 64.98, 193.28, 88.56, 234.76]

@@ -145,12 +145,13 @@ def diff(
         old, new = (rows[rows["reporter"] == reporter] for rows in (old, new))
     names = [field["name"] for field in describe("figures")["schema"]["fields"]]
     form: Any = {"index": False, "float_format": "%.12g", "date_format": "%Y-%m-%d"}
-    found = curation.compare("figures", *(rows[names].to_csv(**form).encode() for rows in (old, new)))
-    for mark, rows, some in (("+ ", new, found.added), ("- ", old, found.removed)):
+    added, removed, changed = curation.compare(
+        "figures", *(rows[names].to_csv(**form).encode() for rows in (old, new))
+    )
+    for mark, rows, some in (("+ ", new, added), ("- ", old, removed)):
         tell(map(_in_words, rows[rows["figure_id"].isin(some.index)].itertuples()), mark)
-    tell((f'{name}: {column}: "{one}" → "{other}"' for name, column, one, other in found.changed), "~ ")
-    changed = len({name for name, *_ in found.changed})
-    click.echo(f"{len(found.added)} added, {len(found.removed)} removed, {changed} changed")
+    tell((f'{name}: {column}: "{one}" → "{other}"' for name, column, one, other in changed), "~ ")
+    click.echo(f"{len(added)} added, {len(removed)} removed, {len({name for name, *_ in changed})} changed")
 
 
 def _in_words(row: Any) -> str:
@@ -169,9 +170,8 @@ def sources() -> None:
     curated, kept = fig.load_figures(), record.sources()
     flows = len(curated.drop_duplicates(["reporter", "partner", "flow"]))
     span = f"{curated['period_start'].dt.year.min()}–{curated['period_end'].dt.year.max()}"
-    click.echo(
-        f"record: data/figures.csv, collected by hand\n  {len(curated)} figures of {flows} flows, {span}"
-    )
+    click.echo("record: data/figures.csv, collected by hand")
+    click.echo(f"  {len(curated)} figures of {flows} flows, {span}")
     click.echo(f"  last published {curated['published'].max()}")
     for name, publisher in PUBLISHERS.items():
         click.echo(f"{name}: {publisher.title}\n  {publisher.covers}\n  licence: {publisher.licence}")

@@ -61,6 +61,7 @@ def run_files(site: Site, run: FoundRun) -> Files:
         with suppress(FileNotFoundError):  # none, or the run is being executed again at this moment
             own[name] = (run.folder / name).read_bytes()
     read, now = run.record.get("parts", {}).get("data", {}), Sources()
+    opened = frozenset(read)
     pages = {name: f"{UP}{PAGES.get(name, f'data/{name}')}" for name in site.data_hashes}
     tables = [name for name, hashed in read.items() if hashed and name != package.PACKAGE_FILE]
     html = site.render(
@@ -74,7 +75,7 @@ def run_files(site: Site, run: FoundRun) -> Files:
         hindsight=inline(run.result.hindsight or "", links) if run.result else "",
         sources=[(one, links.to_figure(one)) for one in (run.result.figure_ids if run.result else ())],
         tables=[(name, pages.get(name, "")) for name in tables],
-        stale=sorted(name for name, hashed in read.items() if now.data_hash(name, read) != hashed),
+        stale=sorted(name for name, hashed in read.items() if now.data_hash(name, opened) != hashed),
         downloads=sorted(own),
     )
     files = page.files | own | {"index.html": html.encode()}

@@ -130,21 +130,16 @@ QUOTA_IN_WORDS = re.compile(rb"[Qq]uota will be replenished in (\d{1,3}):(\d\d):
 
 @contextmanager
 def open_client(**settings: Any) -> Iterator[Client]:
-    """Open a client with some of its fields, and close its connections at the end.
-
-    Proxies and certificates come from the environment (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE); certificates are always
-    verified.
-    """
+    """Open a client with some of its fields; proxies and certificates come from the environment (HTTPS_PROXY, SSL_CERT_FILE)."""
     for name in ("httpx", "httpcore"):  # they would log what a server says, which may repeat a key
         logging.getLogger(name).setLevel(logging.WARNING)
     client = Client(**settings)
     timeout = httpx.Timeout(client.read_seconds, connect=client.connect_seconds)
     # A publisher can tell whose requests they are.
     agent = f"tradegoals/{version('tradegoals')} (python-httpx/{httpx.__version__})"
+    sent = {"User-Agent": agent, "Accept-Encoding": "gzip"}
     try:
-        client.http = httpx.AsyncClient(
-            timeout=timeout, headers={"User-Agent": agent, "Accept-Encoding": "gzip"}
-        )
+        client.http = httpx.AsyncClient(timeout=timeout, headers=sent)
     except (ImportError, ValueError, OSError) as error:
         found = "cannot be started with this proxy or certificate setting"
         raise UserError(f"HTTP client: {found}: {error}") from None
@@ -156,12 +151,7 @@ def open_client(**settings: Any) -> Iterator[Client]:
 
 
 def get(client: Client, request: Request) -> Answer:
-    """Ask once, and again after faults that may pass: the complete answer, with status 200 or 204.
-
-    What may not pass is told at once, else the fault of the last attempt. Between attempts a random part of a bound that
-    doubles each time is waited, between half and all ("equal jitter", Brooker, AWS Architecture Blog, 2015), so that many
-    clients do not come back at once.
-    """
+    """Ask, and again after faults that may pass, waiting with "equal jitter" (Brooker, AWS Architecture Blog, 2015)."""
 
     def wait(state: tenacity.RetryCallState) -> float:
         bound = min(client.longest_wait, client.first_wait * 2 ** (state.attempt_number - 1))

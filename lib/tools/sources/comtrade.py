@@ -79,9 +79,6 @@ def _to_frame(table: pd.DataFrame, where: str) -> pd.DataFrame:
     """Return the columns that all sources give; rows without a value are left out."""
     if other := sorted(set(map(str, table["flowCode"])) - set(FLOWS)):
         raise refuse(where, f"the flow {quote(other[0])}", "X or M")
-    for name in CODES:
-        if other := sorted({kind.__name__ for kind in set(map(type, table[name]))} - {"int", "str"}):
-            raise refuse(where, f"{name} of type {other[0]}", "codes")
     value, fob, cif = (
         pd.Series([tables.to_number(one, f"{where}: {name}") for one in table[name]], dtype="float64")
         for name in VALUES
@@ -89,6 +86,7 @@ def _to_frame(table: pd.DataFrame, where: str) -> pd.DataFrame:
     # Countries differ: some value their imports FOB. Where neither value is given it stays open.
     blank = pd.Series("", table.index, dtype="str")
     valuation = blank.mask(value == fob, "FOB").mask(value == cif, "CIF").mask((fob == cif) & fob.notna(), "")
-    said = {"flow": table["flowCode"].map(FLOWS), "freq": table["freqCode"].fillna("A"), "unit": "USD"}
-    frame = table.rename(columns=CODES)[[*CODES.values()]].assign(**said).astype("str")
+    said = {name: table[code].map(str) for code, name in CODES.items()}
+    said |= {"flow": table["flowCode"].map(FLOWS), "freq": table["freqCode"].fillna("A")}
+    frame = pd.DataFrame(said, dtype="str").assign(unit="USD")
     return frame.assign(value=value, valuation=valuation)[value.notna()].reset_index(drop=True)

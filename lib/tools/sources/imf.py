@@ -53,10 +53,8 @@ def read(body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
         if scaled := sorted(set(rows[name].unique()) - {"", "0"}):
             raise refuse(where, f"{name} {quote(scaled[0])}", "dollars without a multiplier")
     blank = pd.Series("", rows.index, dtype="str")
-    day, estimated = (
-        rows.get("PUBLICATION_DATE", blank).str[:10],
-        rows.get("STATUS", blank).str.lower() == "e",
-    )
+    day = rows.get("PUBLICATION_DATE", blank).str[:10]
+    estimated = rows.get("STATUS", blank).str.lower() == "e"
     if count := int(estimated.sum()):
         words = f"{count} of {len(rows)} values are estimates of the IMF, not reported by the country"
         notes.append(f"IMF: {words}")

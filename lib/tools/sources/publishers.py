@@ -67,11 +67,7 @@ def base_of(source: str, bases: Mapping[str, str] | None = None, allow_http: boo
 
 
 def key_of(source: str) -> SecretStr | None:
-    """Return a source's key: of an environment variable, else of the operating system's keyring; None without.
-
-    In the keyring it stands under the service "tradegoals" and the same name:
-    `keyring set tradegoals COMTRADE_API_KEY`.
-    """
+    """Return a source's key, of the environment, else of the keyring (`keyring set tradegoals COMTRADE_API_KEY`), or None."""
     if not (name := publisher(source).key):
         return None
     if not (value := os.environ.get(name, "").strip() or from_keyring(name)):
@@ -94,11 +90,7 @@ def from_keyring(name: str) -> str:
 
 @lru_cache(maxsize=8)
 def _pattern(value: str) -> re.Pattern[str]:
-    """Find a secret however a server may write it back.
-
-    Each of its characters may stand as it is, in the other case, or escaped as in addresses, JSON, Python or HTML; the whole
-    may be hexadecimal, or base64 at any of three offsets.
-    """
+    """Find a secret however a server writes it back: each character in any case or escaped, or the whole in hex or base64."""
     characters = []
     for character in value:
         number, plain = ord(character), re.escape(character)
