@@ -1,8 +1,7 @@
 """How an answer moved: release by release in a running year, and figure by figure between two days.
 
 A year's total has two forecasts: the year so far times what the rest of a year adds, and the yearly forecast from the
-years before. `lib.outlook` combines them (Bates & Granger 1969); here each is also taken by itself, and the errors
-that such nowcasts made are read from the kept backtest.
+years before. `lib.outlook` combines them (Bates & Granger 1969); here each is also taken by itself.
 
 Between two days the figures are stepped through in the order of arrival. After every one that changes a level on which
 the answer rests, the goal is judged and forecast again, with what was known at that moment and nothing else; what the
