@@ -17,7 +17,6 @@ from sampling import exhaustive, some
 
 from lib import figures as fig
 from lib import growth, outlook, plots
-from lib.analysis import published
 from lib.cases import FlowCase, GoalCase, TrendCase
 from lib.law import FAN
 from lib.package import data_dir
@@ -370,7 +369,7 @@ def test_every_flow_can_be_drawn():
     for flow in some(flows, 4):
         case = FlowCase.check(flow)
         family = [case, *outlook.lineage(case)]
-        counts = published.coverage(pd.concat([member.vintage() for member in family]))
+        counts = made("01", "counts", record=pd.concat([m.vintage() for m in family], ignore_index=True))
         assert plots.coverage(counts, case.title()).axes[0].get_title(loc="left") == case.title()
         levels = {m.reporter: TrendCase(**m.model_dump()).series() for m in family}
         if levels[case.reporter].empty or case.flow != "total":

@@ -317,7 +317,7 @@ def test_the_kept_scores_of_the_register_are_those_computed_now(resolved):
 
 @pytest.mark.parametrize("by", ["due", "kind", "horizon"])
 def test_groups_add_up_to_all_resolved_targets(resolved, by):
-    found = register.shares(resolved, resolved[by])
+    found = made("04", "met_by")(resolved[by], resolved)
     assert found["n"].sum() == len(resolved)
     assert (found["share"] * found["n"]).sum() == pytest.approx(resolved["met"].sum())
     assert (found["low"] < found["high"]).all() and (found["low"] > 0).all() and (found["high"] < 1).all()
@@ -328,7 +328,7 @@ def test_groups_add_up_to_all_resolved_targets(resolved, by):
 def test_the_band_of_a_share_leaves_a_twentieth_on_either_side():
     """Three of ten under the prior of Jeffreys: density x^2.5 (1 − x)^6.5, added up here."""
     scores = pd.DataFrame({"due": 2010, "met": [1] * 3 + [0] * 7})
-    row = register.shares(scores, scores["due"]).loc[2010]
+    row = made("04", "met_by")(scores["due"], scores).loc[2010]
     x = (np.arange(200_000) + 0.5) / 200_000
     mass = x**2.5 * (1 - x) ** 6.5
     below, above = mass[x < row["low"]].sum(), mass[x > row["high"]].sum()

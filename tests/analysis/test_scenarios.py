@@ -228,7 +228,7 @@ def test_the_even_goal_on_average_ends_at_the_median(case, answers):
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.reporter)
 def test_a_break_even_goal_has_its_chance(case, answers):
     answer = answers[case.reporter]
-    found = robustness.break_even(answer.law, answer.goal, answer.levels)
+    found = made("09", "break_even")(answer.law, answer.goal, answer.levels)
     assert (found[0.2] > found[0.5]).all() and (found[0.5] > found[0.8]).all()
     for reading in READINGS:
         for p in found.columns:
