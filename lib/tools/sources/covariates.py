@@ -209,8 +209,7 @@ def renew(
     return changed, notes
 
 
-SAME = 5e-5
-"""Relative difference below which two values are one: the file holds five digits or more."""
+SAME = 5e-5  # relative difference below which two values are one: the file holds five digits or more
 
 
 def _difference(what: str, before: float | None, value: float, unit: str) -> str:

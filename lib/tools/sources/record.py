@@ -206,8 +206,7 @@ def keep(store: Path, snapshot: Snapshot, body: bytes, mapping: Mapping | None) 
 
 # --- figures of the record ---
 
-CURRENCIES = ("USD", "CNY")
-"""What series are made of; figures in others are converted where rates are at hand."""
+CURRENCIES = ("USD", "CNY")  # of series; figures in others are converted where rates are at hand
 
 
 def _figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
