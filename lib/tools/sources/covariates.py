@@ -78,9 +78,8 @@ def read_indicator(body: bytes, where: str, series: str, place: str) -> pd.Serie
     if head.get("pages") not in (0, 1) or not isinstance(rows, list):
         raise refuse(where, f"{quote(repr(head.get('pages')))} pages", "one page with rows")
     try:
-        names = {
-            (str(row["countryiso3code"] or row["country"]["id"]), str(row["indicator"]["id"])) for row in rows
-        }
+        pairs = ((row["countryiso3code"] or row["country"]["id"], row["indicator"]["id"]) for row in rows)
+        names = {(str(iso3), str(name)) for iso3, name in pairs}
         values = [tables.to_number(row["value"], f"{where}: value") for row in rows]
         found = _series([str(row["date"]) for row in rows], values, "%Y", where)
     except (KeyError, TypeError, AttributeError):

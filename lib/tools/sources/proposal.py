@@ -157,8 +157,8 @@ class Look:
                 self.ask("freq", found, "M, or `fiscal` with its first month")
         if top == "D":
             months = {day[5:7] for text in texts if (day := cells.read_period(text).get("D"))}
-            quarterly = any(months <= ends for ends in ({"03", "06", "09", "12"}, {"01", "04", "07", "10"}))
-            top = "A" if len(months) == 1 else "Q" if quarterly else "M"
+            ends = {int(month) % 3 for month in months}
+            top = "A" if len(months) == 1 else "Q" if ends in ({0}, {1}) else "M"
         if top == "m" and kinds["A"]:
             expected = "the year in each row, in a column of its own"
             raise refuse(self.where, "years as headings above months", expected)
