@@ -5,6 +5,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from lib import tables
@@ -151,10 +152,15 @@ def select(figures: pd.DataFrame, reporter: str, partner: str, flow: str) -> pd.
 
 def annual(figures: pd.DataFrame) -> pd.DataFrame:
     """Return the figures that cover exactly one calendar year, with that `year` (int64)."""
+    whole, year = whole_years(figures)
+    return figures[whole].assign(year=year[whole])
+
+
+def whole_years(figures: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return which figures cover exactly one calendar year, and the year in which each begins (int64)."""
     first, last = (figures[name].to_numpy("datetime64[D]") for name in ("period_start", "period_end"))
     year = first.astype("datetime64[Y]")
-    whole = (first == year) & (last + 1 == year + 1)
-    return figures[whole].assign(year=year[whole].astype("int64") + 1970)
+    return (first == year) & (last + 1 == year + 1), year.astype("int64") + 1970
 
 
 def sources(rows: pd.DataFrame) -> pd.DataFrame:

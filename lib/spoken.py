@@ -54,14 +54,8 @@ def tidy(name: str, text: str) -> str:
 
 def _compiled(pattern: str) -> re.Pattern[str]:
     """A pattern of `phrases.toml`, where capitals stand for patterns of this module."""
-    named = {
-        "NUMBER": NUMBER,
-        "COUNT": "|".join(_COUNT),
-        "UNIT": UNIT,
-        "SCALE": SCALE,
-        "IN_ALL": PHRASES["in_all"],
-    }
-    named |= {"YEARLY": YEARLY, "YEAR": YEAR, "OF_IT": r" ?(?:года|году|год\b|г\.|年)?"}
+    named = {"NUMBER": NUMBER, "COUNT": "|".join(_COUNT), "UNIT": UNIT, "SCALE": SCALE, "YEARLY": YEARLY}
+    named |= {"YEAR": YEAR, "IN_ALL": PHRASES["in_all"], "OF_IT": r" ?(?:года|году|год\b|г\.|年)?"}
     return re.compile(re.sub("|".join(named), lambda found: named[found[0]], pattern), re.IGNORECASE)
 
 

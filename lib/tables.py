@@ -66,7 +66,7 @@ def data_state() -> tuple[Any, ...]:
     """What changes when a table is written: a key for what was computed from the tables."""
     folder = str(data_dir())
     with os.scandir(folder) as entries:  # asked for many times in one answer
-        return (folder, *(file_state(entry) for entry in sorted(entries, key=lambda entry: entry.name)))
+        return (folder, *map(file_state, entries))
 
 
 @lru_cache(maxsize=32)

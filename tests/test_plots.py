@@ -271,12 +271,6 @@ EVERY_FIGURE = {
     "stacked": lambda: plots.stacked(
         pd.DataFrame({"a": [0.1], "growth": [0.1]}, index=[2010]), {"a": "of one"}, "points", "t"
     ),
-    "segments": lambda: plots.segments(pd.Series({2010: 0.1, 2011: 0.3}), 1, True, "t"),
-    "explained": lambda: plots.explained(
-        pd.DataFrame({"growth": [0.2], "fit": [0.1], "residual": [0.1]}, index=[2010]),
-        {"growth": "a", "fit": "b", "residual": "c"},
-        "t",
-    ),
     "timeline": lambda: plots.timeline(
         {"A": pd.Series({2010: 5.0, 2011: 6.0})},
         pd.DataFrame({"when": [2010.5], "number": [1], "named": [True]}),
@@ -286,13 +280,6 @@ EVERY_FIGURE = {
     "gaps": lambda: plots.gaps(
         {"pool": pd.DataFrame({"gap": [0.1], "placebo_low": [-0.2], "placebo_high": [0.2]}, index=[2010])},
         2011,
-        "t",
-    ),
-    "placebo_rates": lambda: plots.placebo_rates(
-        pd.DataFrame(
-            {f"{kind}{end}": [0.1] for kind in ("any", "boom") for end in ("", "_low", "_high")}, index=["x"]
-        ),
-        0.05,
         "t",
     ),
 }

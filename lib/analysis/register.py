@@ -22,7 +22,6 @@ import pandas as pd
 from scipy.special import expit, logit, ndtri
 
 from lib import law
-from lib.analysis.scores import contest
 from lib.economies import economies
 from lib.figures import load_reporters
 from lib.law import Posterior
@@ -277,19 +276,3 @@ def shares(scores: pd.DataFrame, key: pd.Series) -> pd.DataFrame:
     found = scores.groupby(key.rename("group"), observed=True)["met"].agg(["mean", "sum", "size"])
     low, high = proportion_confint(found["sum"], found["size"], alpha=0.1, method="jeffreys")
     return pd.DataFrame({"share": found["mean"], "n": found["size"], "low": low, "high": high})
-
-
-def brier_scores(scores: pd.DataFrame) -> pd.DataFrame:
-    """Brier scores of probabilities of targets (`SCORES`) beside a constant ½; due years are resampled (90 %).
-
-    Returns
-    -------
-    Frame: brier, mean (probability), against_half (better, worse, level), low, high (of the difference to ½).
-    """
-    rows = {}
-    for name in SCORES:
-        brier = (scores[name] - scores["met"]) ** 2
-        told, apart = contest(brier, (0.5 - scores["met"]) ** 2, scores["due"])
-        rows[name] = {"brier": brier.mean(), "mean": scores[name].mean(), "against_half": told}
-        rows[name] |= {"low": apart.low, "high": apart.high}
-    return pd.DataFrame.from_dict(rows, orient="index")

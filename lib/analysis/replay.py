@@ -288,20 +288,3 @@ def attribution(
     rows += [moved.sum(min_count=1).to_frame().T.assign(what="all together")]
     table = pd.concat([row for row in rows if len(row)], ignore_index=True)
     return table.reindex(columns=["day", "what", "levels", *readings]).replace(0.0, np.nan)
-
-
-def bars(case: CompareCase, found: pd.DataFrame, least: float = 0.005) -> pd.DataFrame:
-    """The way of the probability of the stated reading: start, moves of more than `least`, the others, end.
-
-    `low` and `high` are the ends of a bar, fractions; `moved` is NaN for start and end.
-    """
-    steps = attribution(found, [case.reading], least).iloc[:-1]
-    moved, odds, said = steps[case.reading], found[f"p_{case.reading}"], found[f"verdict_{case.reading}"]
-    after = odds.iloc[0] + moved.cumsum()
-    days = ["" if pd.isna(day) else f"\n{day:%-d %b %Y}" for day in steps["day"]]
-    labels = [f"{what}{day}" for what, day in zip(steps["what"], days, strict=True)]
-    labels = [label.replace("with smaller moves", "smaller") for label in labels]
-    ends = [f"{case.as_of:%-d %b %Y}\n{said.iloc[0]}", f"{case.until:%-d %b %Y}\n{said.iloc[-1]}"]
-    parts = {"low": [0.0, *np.minimum(after, after - moved), 0.0], "moved": [np.nan, *moved, np.nan]}
-    parts["high"] = [odds.iloc[0], *np.maximum(after, after - moved), odds.iloc[-1]]
-    return pd.DataFrame({"label": [ends[0], *labels, ends[1]]} | parts).astype(dict.fromkeys(parts, float))

@@ -1,7 +1,4 @@
-"""What an answer rests on and how much it depends on its assumptions; how the same method fared before; what if.
-
-Of a forecast: its drift and variance, and forecasts of earlier years. Of years that nobody published: what is known of the
-flows around them.
+"""How much what is inferred depends on its assumptions; and what if: scenarios, and goals that have some chance.
 
 A scenario moves the log growth of each year after the last one known by a stated amount. Where that is an estimate, it
 has a standard deviation of its own, shared by all years: a Gaussian that is added to the law. The variance of the law
@@ -24,7 +21,7 @@ from lib.cases import GoalCase
 from lib.evidence import ANALOGUES
 from lib.goals import READINGS, Goal
 from lib.law import Law
-from lib.outlook import Answer, lineage
+from lib.outlook import Answer
 from lib.reference import Array
 
 
@@ -77,28 +74,6 @@ def inferred_sensitivity(case: HiddenCase, answer: Answer) -> pd.DataFrame:
         vary("parcels real and counted: one chance in ten", parcels_counted=0.1)
         vary("parcels real and counted: surely", parcels_counted=1.0)
     return pd.DataFrame.from_dict(tried, orient="index").rename_axis("assumption")
-
-
-def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFrame:
-    """Where the flow would have ended had it grown as each larger flow did, from its last known year.
-
-    Returns
-    -------
-    By the larger flow (`FlowCase.label_beside`): from_year, from_mn, parent_growth (fraction, to the deadline; NaN where
-    one of the two years is missing), level_mn (at that pace), target_mn, missing (the years without a level, as text),
-    first_row and last_row (ids of the published figures behind it, whenever published).
-    """
-    before = levels.loc[: goal.deadline].dropna()
-    last, rows = int(before.index[-1]), []
-    for larger in lineage(case.today()):
-        published = larger.series()[["value_mn", "figure_id"]].reindex([last, goal.deadline])
-        (start, first_row), (end, last_row) = published.itertuples(index=False)
-        missing = " and ".join(map(str, published.index[published["value_mn"].isna()]))
-        ids = ("", "") if missing else (first_row, last_row)
-        known = larger.label_beside(case), last, before[last], end / start - 1, before[last] * end / start
-        rows.append((*known, goal.target_mn, missing, *ids))
-    columns = ["larger flow", "from_year", "from_mn", "parent_growth", "level_mn", "target_mn", "missing"]
-    return pd.DataFrame(rows, columns=[*columns, "first_row", "last_row"]).set_index("larger flow")
 
 
 class Scenario(NamedTuple):

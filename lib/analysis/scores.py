@@ -135,19 +135,6 @@ def against(rows: pd.DataFrame, other: str) -> str:
     return contest(pairs["brier"], pairs["brier_other"], pairs["origin"], pairs["n"])[0]
 
 
-def brier_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Scores of each model, best first.
-
-    Returns
-    -------
-    By model: brier, p (mean probability), rate (share that came true), n, skill (over the long base rate, fraction), used
-    (the forecast used here beside this model: better, worse or level; empty for itself).
-    """
-    found = pooled(rows, ["brier", "p", "rate"]).sort_values("brier")
-    used = ["" if model == USED else against(rows, model) for model in found.index]
-    return found.assign(skill=1 - found["brier"] / found.loc[BASE, "brier"], used=used)
-
-
 def intervals(case: ScoreCase) -> pd.DataFrame:
     """Kept scores of the intervals of the forecast used here at the case's horizon, by origin."""
     rows = _within(case, read_scores("trade_intervals"))

@@ -278,7 +278,7 @@ class Knowledge:
         whole = observe(unknown)
         years = [] if whole is None else [int(year) for year in whole.levels.index]
         first = [i for i, year in enumerate(years) if i == 0 or {*range(years[i - 1], year)} - {*unknown}]
-        return [self.kept["pieces"].place(_piece(observe, years[i:])) for i in first]
+        return [self.kept["pieces"].place(_piece(observe, years[i:], None if i else whole)) for i in first]
 
     def _gap(
         self,
@@ -345,13 +345,13 @@ AFTER_GAP = 3
 """Years after a gap in which a goal that began before it may end; later ones are left to the notebooks."""
 
 
-def _piece(observe: _Observe, years: list[int]) -> list[Any]:
+def _piece(observe: _Observe, years: list[int], whole: evidence.Observation | None) -> list[Any]:
     """Years; sums of the log levels to each whose errors are independent: factors, value, variance; words, df, correlation.
 
-    The first of them are those of an observation that ends earlier.
+    The first of them are those of an observation that ends earlier; `whole` is that of all years, where it was made.
     """
-    ending = [observe(years[: k + 1]) for k in range(len(years))]
-    seen = [one for one in ending if one is not None]
+    ending = [observe(years[: k + 1]) for k in range(len(years) - (whole is not None))]
+    seen = [one for one in (*ending, whole) if one is not None]
     root = np.linalg.cholesky(seen[-1].covariance)
     factors, variances = np.linalg.inv(root / np.diag(root)), np.diag(root) ** 2
     values = factors @ seen[-1].levels.to_numpy()

@@ -18,12 +18,9 @@ from lib.plots.forecast import (
 )
 from lib.plots.record import (
     coverage,
-    explained,
     gaps,
     growth_table,
     levels_together,
-    placebo_rates,
-    segments,
     stacked,
     timeline,
 )

@@ -112,7 +112,7 @@ def hindcast(found: pd.DataFrame, title: str, sources: str = "") -> Any:
 def probability_steps(bars: pd.DataFrame, title: str, sources: str = "") -> Any:
     """What moved a probability, as a waterfall: start, each move up or down, end.
 
-    `bars` is as `lib.analysis.replay.bars` gives it.
+    `bars` has a row for each: label, low and high end (probabilities), and by how much it moved, missing at both ends.
     """
     axes = new_axes(title, height=1.6 + 0.38 * len(bars), width=60)
     moved = bars["moved"]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lib.plots import style
-from lib.plots.style import BLUE, GREEN, GREY, LOOKS, ORANGE, PALE, RED, beside, finish, new_axes
+from lib.plots.style import BLUE, GREEN, GREY, LOOKS, ORANGE, RED, beside, finish, new_axes
 from lib.words import number
 
 FILLS = (BLUE, ""), (ORANGE, "///"), (GREEN, "..."), (RED, "xx")
@@ -88,34 +88,6 @@ def stacked(parts: pd.DataFrame, labels: dict[str, str], unit: str, title: str, 
     return finish(axes, sources, ylabel=unit)
 
 
-def segments(growth: pd.Series, place: int | None, found: bool, title: str, sources: str = "") -> Any:
-    """Log growth by year with its mean before and after the most likely break; dashed where that is no break."""
-    if place is None:
-        return None
-    axes = new_axes(title, height=3.4)
-    axes.bar(growth.index, growth * 100, color=PALE, width=0.8)
-    line = "-" if found else "--"
-    for part in (growth.iloc[:place], growth.iloc[place:]):
-        look = {"color": RED, "linestyle": line, "linewidth": 2}
-        axes.hlines(part.mean() * 100, part.index[0] - 0.4, part.index[-1] + 0.4, **look)
-    axes.axhline(growth.mean() * 100, color=GREY, linewidth=1, linestyle=":")
-    axes.axhline(0, color="black", linewidth=0.8)
-    return finish(axes, sources, ylabel="growth, log points")
-
-
-def explained(parts: pd.DataFrame, labels: dict[str, str], title: str, sources: str = "") -> Any:
-    """Growth by year and what a regression makes of it: lines of growth and fit, with the residual as bars."""
-    if parts.empty:
-        return None
-    axes = new_axes(title, height=3.6)
-    axes.bar(parts.index, parts["residual"] * 100, color="#d9d9d9", width=0.8, label=labels["residual"])
-    for name, look in zip(("growth", "fit"), LOOKS, strict=False):
-        values = style.whole(parts[name])
-        axes.plot(values.index, values * 100, label=labels[name], **look)
-    axes.axhline(0, color="black", linewidth=0.8)
-    return finish(axes, sources, legend="best", ylabel="log points")
-
-
 def timeline(
     levels: dict[str, pd.Series], events: pd.DataFrame, currency: str, title: str, sources: str = ""
 ) -> Any:
@@ -168,24 +140,3 @@ def gaps(found: dict[str, pd.DataFrame], year: int, title: str, sources: str = "
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11)
     np.atleast_1d(rows)[0].set_ylabel("gap, log units")
     return finish(axes, sources, years=False)
-
-
-def placebo_rates(table: pd.DataFrame, nominal: float, title: str, sources: str = "") -> Any:
-    """Share of pretended events that a test calls real, for flows chosen at random and after a boom, with bounds.
-
-    `table` is indexed by label: any, any_low, any_high, boom, boom_low, boom_high (fractions).
-    """
-    axes = new_axes(title, height=3.8)
-    places = np.arange(len(table))
-    for name, shift, colour, mark, label in (
-        ("any", -0.12, BLUE, "o", "chosen at random"),
-        ("boom", 0.12, RED, "s", "chosen because it had just boomed"),
-    ):
-        share = table[name] * 100
-        error = np.vstack([share - table[f"{name}_low"] * 100, table[f"{name}_high"] * 100 - share])
-        axes.errorbar(places + shift, share, yerr=error, fmt=mark, color=colour, label=label, capsize=2)
-    axes.axhline(nominal * 100, color="black", linestyle=":", label="what the test promises")
-    axes.set_xticks(places, table.index, fontsize=8)
-    axes.grid(axis="x", visible=False)
-    axes.set(ylim=(0, table["boom_high"].max() * 130), ylabel="called an effect, %")  # room for the legend
-    return finish(axes, sources, years=False, legend="upper left")

@@ -336,7 +336,7 @@ def test_the_band_of_a_share_leaves_a_twentieth_on_either_side():
 
 
 def test_scores_stand_beside_one_half(resolved):
-    found = register.brier_scores(resolved)
+    found = made("04", "brier_scores")(resolved)
     assert found.index.to_list() == list(register.SCORES)
     law = ((resolved["p_law"] - resolved["met"]) ** 2).mean()
     assert found.loc["p_law", "brier"] == pytest.approx(law)

@@ -220,7 +220,7 @@ def test_a_case_that_cannot_be_scored_names_its_parameter(values, words):
 
 
 def test_the_brier_table_is_sorted_and_its_skill_is_over_the_long_base_rate():
-    table = scores.brier_table(average(CASE))
+    table = made("05", "table", rows=average(CASE))
     assert table["brier"].is_monotonic_increasing
     assert set(table.index) == {scores.USED, "base_rate", "base_rate_long", "log_walk", "drift", "half"}
     np.testing.assert_allclose(table["skill"], 1 - table["brier"] / table.loc[scores.BASE, "brier"])
@@ -230,7 +230,7 @@ def test_the_brier_table_is_sorted_and_its_skill_is_over_the_long_base_rate():
 @exhaustive
 def test_every_case_gives_tables_without_gaps():
     for case in some(cases(), 7):
-        tables = [scores.brier_table(average(case)), scores.intervals(case)]
+        tables = [made("05", "table", rows=average(case)), scores.intervals(case)]
         assert all(len(table) and table.notna().all(axis=None) for table in tables), case.title()
         worst = scores.worst_origin(case)
         assert worst["coverage"] == scores.intervals(case)["cover80"].min()

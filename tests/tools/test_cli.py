@@ -266,7 +266,7 @@ def test_cases_can_be_chosen(no_kernel: None) -> None:
             ["--notebook", "00_did_the_goal_held"],
             ['found "00_did_the_goal_held", expected "00_did_the_goal_hold", or one of'],
         ),
-        (["--notebook", "0"], ["expected one of 00_did_the_goal_hold, 01_"]),
+        (["--notebook", "0"], ["expected one of: 00_did_the_goal_hold, 01_"]),
         (["--notebook", ""], ['notebook: found ""', "expected one of"]),
         (["--notebook", "../../etc/passwd"], ["notebook", "expected one of"]),
         (["--runs", "--case", "harbin-2013"], ["--case", "harbin-2013", "harbin-2014"]),

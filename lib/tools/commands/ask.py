@@ -71,9 +71,7 @@ def ask(
         write_csv(answer.quantiles().to_csv(lineterminator="\n"), csv, "the fan")
     if is_file:
         if page:
-            raise UserError(
-                f"--page: needs the figures in the collection; first: tradegoals data import {first}"
-            )
+            raise UserError(f"--page: needs figures in the collection; first: tradegoals data import {first}")
         return
     run = matrix.make_run(NOTEBOOK, answer.case.model_dump(mode="json"))
     path, quiet = run.folder(out) / freshness.PAGE, json or csv is not None

@@ -49,9 +49,7 @@ def check(
         if names and not agreed(f"Is that what you changed? Renew the checksum of {names}?", yes):
             raise UserError("check --renew: nothing was renewed")
         if files.check_checksums() != shown:
-            raise UserError(
-                "check --renew: the data have changed again since they were shown, expected a look"
-            )
+            raise UserError("check --renew: the data have changed again since they were shown; look again")
         tell(files.refresh_checksums() if names else (), "renewed the checksum of ")
     report_faults(all_faults(in_short=renew))
     click.echo("Data, runs.yml and notebooks are in order.")
@@ -272,13 +270,11 @@ def new(
         files.write_atomically(registry, before)
         raise
     matrix.ON_REQUEST[name] = model
-    files.write_atomically(
-        folder / matrix.SCHEMA_FILE, json.dumps(matrix.schema(), ensure_ascii=False, indent=1) + "\n"
-    )
+    schema = json.dumps(matrix.schema(), ensure_ascii=False, indent=1) + "\n"
+    files.write_atomically(folder / matrix.SCHEMA_FILE, schema)
     click.echo(f"made {path}, with the parameters of {case}; it is listed in lib/{REGISTRY}")
-    click.echo(
-        f"Next: edit it in JupyterLab, then: tradegoals stamp {name} && tradegoals run --notebook {name}"
-    )
+    next_ = f"tradegoals stamp {name} && tradegoals run --notebook {name}"
+    click.echo(f"Next: edit it in JupyterLab, then: {next_}")
     click.echo(f"To test it: uv run --group test pytest -n 0 notebooks/{name}.ipynb")
 
 
@@ -292,10 +288,9 @@ def check_name(name: str) -> None:
     if not re.fullmatch(r"[0-9]{2}(_[a-z0-9]+)+", name):
         form = f"two digits and the question in lower case, such as {free}_did_exports_keep_up"
         raise UserError(f"name: found {quote(name)}, expected {form}")
-    if same := [other for other in known if other.startswith(name[:3])]:
-        raise UserError(
-            f"name: found number {name[:2]}, which {same[0]} has; expected a free one, such as {free}"
-        )
+    for other in known:
+        if other.startswith(name[:3]):
+            raise UserError(f"name: found number {name[:2]}, which {other} has; expected one such as {free}")
 
 
 def flow_cases() -> dict[str, "type[FlowCase]"]:

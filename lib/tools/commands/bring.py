@@ -174,9 +174,7 @@ def remove(source: str, yes: Annotated[bool, "Without asking."] = False) -> None
 
     kept = record.sources()
     if source not in kept.index:
-        expected = (
-            nearest(source, kept.index) if len(kept) else "one that was fetched or imported: there is none"
-        )
+        expected = nearest(source, kept.index) if len(kept) else "what was fetched or imported: nothing was"
         raise UserError(f"source: found {quote(source)}, expected {expected}")
     if agreed(f"Remove {kept.loc[source, 'values']:,} figures of {source}?", yes):
         click.echo(f"removed {record.remove(source):,} figures of {source}; its files stay in data/snapshots")

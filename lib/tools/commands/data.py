@@ -170,9 +170,8 @@ def sources() -> None:
     curated, kept = fig.load_figures(), record.sources()
     flows = len(curated.drop_duplicates(["reporter", "partner", "flow"]))
     span = f"{curated['period_start'].dt.year.min()}–{curated['period_end'].dt.year.max()}"
-    click.echo(
-        f"record: data/figures.csv, collected by hand\n  {len(curated)} figures of {flows} flows, {span}"
-    )
+    click.echo("record: data/figures.csv, collected by hand")
+    click.echo(f"  {len(curated)} figures of {flows} flows, {span}")
     click.echo(f"  last published {curated['published'].max()}")
     for name, publisher in PUBLISHERS.items():
         click.echo(f"{name}: {publisher.title}\n  {publisher.covers}\n  licence: {publisher.licence}")

@@ -28,14 +28,10 @@ Timeout = Annotated[float, "Most seconds a run may take.", {"type": click.FloatR
 @click.command(epilog=examples("run"))
 @options
 def run(
-    notebook: Annotated[
-        Texts, 'Only this: a name, a path, or a beginning such as "03" (repeatable).', NAME
-    ] = (),
+    notebook: Annotated[Texts, 'Only this: a name, a path, or a beginning: "03" (repeatable).', NAME] = (),
     p: Annotated[Texts, "Set a parameter (repeatable).", {"flag": "-p", "metavar": "NAME=VALUE"}] = (),
     runs: Annotated[bool, "Run the named cases of notebooks/runs.yml."] = False,
-    matrix: Annotated[
-        Path | None, "Run the cases of this file instead of those of notebooks/runs.yml."
-    ] = None,
+    matrix: Annotated[Path | None, "Run the cases of this file instead of notebooks/runs.yml."] = None,
     case: Annotated[Texts, "Run only this case of runs.yml (repeatable).", NAME] = (),
     ci: Annotated[bool, "With --runs: the cases and the smaller values that runs.yml has for CI."] = False,
     only: Annotated[Texts, 'Only runs such as "00*/china*" (repeatable).', {"metavar": "PATTERN"}] = (),
@@ -44,9 +40,7 @@ def run(
     dry_run: Annotated[bool, "Print what would run and why, and what would be skipped; run nothing."] = False,
     specs: Annotated[Path | None, "Write a file for run-one for each run; run nothing."] = None,
     force: Force = False,
-    jobs: Annotated[
-        int | None, "At once [default: by cores and memory].", {"type": click.IntRange(1)}
-    ] = None,
+    jobs: Annotated[int | None, "At once [by cores and memory].", {"type": click.IntRange(1)}] = None,
     memory: Annotated[float | None, "Most GB that a run may take.", {"type": click.FloatRange(0.2)}] = None,
     timeout: Timeout = 600.0,
     fail_fast: Annotated[bool, "Stop at the first failure."] = False,
@@ -70,19 +64,18 @@ def run(
 
     asked = (notebook, values, named, case, ci)
 
-    def select() -> tuple[list[Any], dict[str, str]]:
+    def select() -> freshness.Chosen:
         if writes and not (scheduler or cold) and (named or len(notebook) != 1):
             _start_server()  # which gets ready while parameters are checked
         return _select(*asked, matrix)
 
-    found, left_out, sources = freshness.choose((*asked, str(matrix), content), out, select, keep=writes)
+    state = (*asked, str(matrix), content)
+    (found, left_out), sources = freshness.choose(state, out, select, keep=writes)
     chosen = _only(found, only)
     _tell_how_read(values, chosen)
     if list_:
-        for one in chosen:
-            click.echo(
-                " ".join([f"{one.name}:", *(f"{name}={text}" for name, text in one.parameters.items())])
-            )
+        given = (" ".join(f"{name}={text}" for name, text in one.parameters.items()) for one in chosen)
+        tell(f"{one.name}: {texts}" for one, texts in zip(chosen, given, strict=True))
         return
     if specs:
         _write_specs(chosen, specs)
@@ -158,7 +151,7 @@ def schema(
 
 def _select(
     notebooks: Texts, values: dict[str, str], named: bool, cases: Texts, ci: bool, file: Path | None
-) -> tuple[list[Any], dict[str, str]]:
+) -> freshness.Chosen:
     """The runs that the options ask for; every fault is found before the first of them starts."""
     from lib.tools.run import matrix
 

@@ -63,9 +63,7 @@ class _KernelManager(AsyncKernelManager):
 class Client(PapermillNotebookClient):
     """papermill's client with a limit on time and output for the whole run, which it reports to a `Watch`."""
 
-    def __init__(
-        self, nb_man: Any, seconds: float, cell_seconds: float, watch: Watch, **options: Any
-    ) -> None:
+    def __init__(self, nb_man: Any, seconds: float, cell_seconds: float, watch: Watch, **how: Any) -> None:
         deadline = time.monotonic() + seconds
         super().__init__(
             nb_man,
@@ -76,7 +74,7 @@ class Client(PapermillNotebookClient):
             iopub_timeout=60,
             record_timing=False,
             shutdown_kernel="immediate",
-            **options,
+            **how,
         )
         self.watch, self.seen_bytes = watch, 0
 

@@ -119,9 +119,7 @@ def _made_from(outcome: Outcome) -> Expected:
     return parts | {"notebook": parts["notebook"][:_SHORT], "versions": versions}
 
 
-def _compare(
-    outcome: Outcome, expected: Expected | None, tolerances: dict[str, float], file: str
-) -> list[str]:
+def _compare(outcome: Outcome, expected: Any, tolerances: dict[str, float], file: str) -> list[str]:
     name = outcome.run.name
     if (result := outcome.result) is None:
         what = "failed" if outcome.error else "recorded no result"

@@ -359,16 +359,13 @@ def run_versions() -> dict[str, str]:
     found: dict[str, str] = {}
     waiting = ["tradegoals", *RUN_PACKAGES]
     while waiting:
-        name = canonicalize_name(waiting.pop())
-        if name in found:
+        if (name := canonicalize_name(waiting.pop())) in found:
             continue
-        try:
+        with suppress(PackageNotFoundError):
             said = distribution(name).metadata  # which is parsed each time that it is asked for
-        except PackageNotFoundError:
-            continue
-        found[name] = said["Version"]
-        needed = [Requirement(text) for text in said.get_all("Requires-Dist") or []]
-        waiting += [one.name for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
+            found[name] = said["Version"]
+            needed = [Requirement(text) for text in said.get_all("Requires-Dist") or []]
+            waiting += [one.name for one in needed if not one.marker or one.marker.evaluate({"extra": ""})]
     return dict(sorted(found.items()))
 
 
@@ -411,19 +408,18 @@ def in_words(stale: dict[str, list[str]]) -> str:
 
 # --- what to run and why ---
 
-PLANS = ".plans"
-KEPT_PLANS = 20
+PLANS, KEPT_PLANS = ".plans", 20
+Chosen = tuple[list[Run], dict[str, str]]  # runs, and by name why others are left out
 
 
-def choose(
-    arguments: Any, out: Path, select: Callable[[], tuple[list[Run], dict[str, str]]], keep: bool = True
-) -> tuple[list[Run], dict[str, str], Sources]:
-    """Runs that `select` gives, those left out with the reason, and sources; kept for these arguments and files."""
+def choose(asked: Any, out: Path, select: Callable[[], Chosen], keep: bool = True) -> tuple[Chosen, Sources]:
+    """What `select` gives, and its sources: kept in the output folder for what was asked and the state of all files."""
     sources = Sources()
-    path = out / PLANS / f"{_state(arguments, sources)}.json"
+    path = out / PLANS / f"{_state(asked, sources)}.json"
     with suppress(OSError, ValueError, KeyError, TypeError):  # there is none, or it is damaged
         content = json.loads(path.read_text(encoding="utf-8"))
-        return [Run(**run) for run in content["runs"]], content["left_out"], Sources(content["known"])
+        runs = [Run(**run) for run in content["runs"]]
+        return (runs, content["left_out"]), Sources(content["known"])
     runs, left_out = select()
     for run in {run.notebook: run for run in runs}.values():
         sources.parts(run, ())  # finds out all that is to be kept
@@ -435,7 +431,7 @@ def choose(
             by_age = sorted(path.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime, reverse=True)
             for old in by_age[KEPT_PLANS:]:
                 old.unlink(missing_ok=True)
-    return runs, left_out, sources
+    return (runs, left_out), sources
 
 
 def kept_files(*suffixes: str) -> list[Path]:

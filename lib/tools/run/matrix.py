@@ -22,7 +22,7 @@ from lib import cases, fetched
 from lib.analysis import cases as special
 from lib.errors import UserError, did_you_mean, nearest, quote, read_bytes
 from lib.package import notebooks_dir
-from lib.tools.run.freshness import Run
+from lib.tools.run.freshness import Chosen, Run
 from lib.tools.strict import parse_yaml, slugify
 
 NOTEBOOKS: dict[str, type[cases.Case]] = {
@@ -53,10 +53,8 @@ def notebook_name(text: str, known: Iterable[str] = ()) -> str:
     names = list(known) or [*NOTEBOOKS, *ON_REQUEST]
     asked = Path(text).name.removesuffix(".ipynb")
     found = [name for name in names if name == asked] or [name for name in names if name.startswith(asked)]
-    if not asked or not found:
-        raise UserError(f"notebook: found {quote(text)}, expected {nearest(asked, names)}")
-    if len(found) > 1:
-        raise UserError(f"notebook: found {quote(text)}, expected one of {', '.join(found)}")
+    if not asked or len(found) != 1:
+        raise UserError(f"notebook: found {quote(text)}, expected {nearest(asked, found or names)}")
     return found[0]
 
 
@@ -215,9 +213,7 @@ def _short_slug(slug: str) -> str:
     return f"{slug[: LONGEST_SLUG - 13].rstrip('-_')}-{sha256(slug.encode()).hexdigest()[:12]}"
 
 
-def expand(
-    path: Path | None = None, ci: bool = False, only: Iterable[str] = ()
-) -> tuple[list[Run], dict[str, str]]:
+def expand(path: Path | None = None, ci: bool = False, only: Iterable[str] = ()) -> Chosen:
     """The runs of all cases of `runs.yml`, or of some, and why others are left out; a `UserError` names all faults."""
     path = path or notebooks_dir() / RUNS_FILE
     document = read_document(path)
@@ -339,7 +335,7 @@ def _values_for(notebook: str, values: Mapping[str, Any], among: Iterable[str]) 
     return {name: value for name, value in values.items() if name in own or name not in taken}
 
 
-def runs_with(values: dict[str, Any], notebooks: Iterable[str] = ()) -> tuple[list[Run], dict[str, str]]:
+def runs_with(values: dict[str, Any], notebooks: Iterable[str] = ()) -> Chosen:
     """The runs of some notebooks, or of all, with these values; and those of all that have no answer, with the reason."""
     wanted = list(dict.fromkeys(notebooks or NOTEBOOKS))
     shared = cases.GoalCase().model_dump(mode="json")

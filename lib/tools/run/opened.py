@@ -156,8 +156,8 @@ def _counting(data: str) -> Callable[[str], bool]:
             return True
         if path.startswith(packages):
             return False
-        if path.startswith(library) and path.endswith((".py", ".pyc")):
-            return False  # imports of `lib` are read from the code, for a warm kernel has them already
+        if path.startswith(library):  # what is imported is read from the code: a warm kernel has it already
+            return False
         if path.startswith(project):
             return True
         hidden = path.startswith((home + ".", home + "Library" + os.sep))

@@ -291,60 +291,58 @@ class Page:
         kind = next((kind for kind, ending in PICTURES.items() if name.endswith(f".{ending}")), "")
         return f"data:{kind};base64,{base64.b64encode(self.files[name]).decode()}" if kind else ""
 
-    def add(self, kind: str, **parts: Any) -> None:
-        """Add a block."""
-        self.blocks.append({"kind": kind, **parts})
-
-    def add_cell(self, cell: Mapping[str, Any]) -> None:
+    def add(self, cell: Mapping[str, Any]) -> None:
         """Add what a cell says or shows; the title is left out, since the page has it as its own."""
         text = text_of(cell)
         if cell.get("cell_type") == "markdown":
             first, _, rest = text.partition("\n")
             if first.startswith("# ") and not (self.blocks or self.title):
                 self.title, text = plain(first.removeprefix("# ")), rest
-            self.add_prose(from_markdown(text, self.links))
+            self._add_prose(from_markdown(text, self.links))
         elif cell.get("cell_type") == "code":
             if text.strip():
                 is_next = self.blocks and self.blocks[-1]["kind"] == "code"
                 before = self.blocks.pop()["cells"] if is_next else ()
-                self.add("code", cells=(*before, _highlighted(text)))
+                self._add("code", cells=(*before, _highlighted(text)))
             for output in cell.get("outputs", []):
-                self.add_output(output)
+                self._add_output(output)
 
-    def add_prose(self, html: str) -> None:
-        """Add HTML that is safe, its headings with anchors."""
+    def _add(self, kind: str, **parts: Any) -> None:
+        self.blocks.append({"kind": kind, **parts})
+
+    def _add_prose(self, html: str) -> None:
         if html.strip():
             marked, headings = with_anchors(html, self.anchors)
             self.headings.extend(headings)
-            self.add("prose", html=marked)
+            self._add("prose", html=marked)
 
-    def add_output(self, output: dict[str, Any]) -> None:
+    def _add_output(self, output: dict[str, Any]) -> None:
         """Add what one output shows, in the richest form that a page can show safely."""
         data = output.get("data") or {}
         picture = next((kind for kind in PICTURES if kind in data), None)
         if output.get("output_type") == "error":
             trace = "\n".join(map(str, output.get("traceback", [])))
             what = f"{output.get('ename', 'error')}: {output.get('evalue', '')}"
-            self.add("error", label=_ANSI.sub("", what), text=_ANSI.sub("", trace))
+            self._add("error", label=_ANSI.sub("", what), text=_ANSI.sub("", trace))
         elif any(kind.startswith(RECORD) for kind in data):  # the run's result: the page offers it as a file
             return
         elif picture:
             alt = ((output.get("metadata") or {}).get(picture) or {}).get("alt", "")
-            self.add_picture(picture, _joined(data[picture]), str(alt))
+            self._add_picture(picture, _joined(data[picture]), str(alt))
         elif "text/html" in data:
-            self.add_html(_joined(data["text/html"]))
+            self._add_html(_joined(data["text/html"]))
         elif "text/markdown" in data:
-            self.add_prose(from_markdown(_joined(data["text/markdown"]), self.links))
+            self._add_prose(from_markdown(_joined(data["text/markdown"]), self.links))
         else:
-            self.add_text(_joined(data.get("text/plain", output.get("text", ""))))
+            self._add_text(_joined(data.get("text/plain", output.get("text", ""))))
 
-    def add_picture(self, kind: str, encoded: str, alt: str) -> None:
+    def _add_picture(self, kind: str, encoded: str, alt: str) -> None:
         """Add a picture as a file; where nobody wrote what it shows, the text says at least where it stands."""
         content = encoded.encode() if kind == "image/svg+xml" else b""
         with suppress(ValueError):
             content = content or base64.b64decode(encoded)
         if not content:
-            self.add_text("A picture that cannot be read stood here.")
+            self._add_text("A picture that cannot be read stood here.")
             return
         self.pictures += 1
         ending, is_png = PICTURES[kind], content[:8] == b"\x89PNG\r\n\x1a\n" and len(content) >= 24
@@ -355,27 +353,25 @@ class Page:
         self.files[name := f"picture-{self.pictures}.{ending}"] = content
         under = self.headings[-1].text if self.headings else self.title
         label = alt.strip() or f"Picture {self.pictures}, under “{under}”; the notebook does not describe it"
-        self.add("picture", name=name, label=label, size=size)
+        self._add("picture", name=name, label=label, size=size)
 
-    def add_html(self, html: str) -> None:
-        """Add what a cell displays, its tables as tables of the page."""
+    def _add_html(self, html: str) -> None:
         for part in split(html):
             if isinstance(part, str):
-                self.add_prose(clean(part, self.links))
+                self._add_prose(clean(part, self.links))
             elif grid := make_grid(part, self.links):
                 self.tables += 1
                 name = f"table-{self.tables}.csv"
                 self.files[name] = grid.to_csv().encode()
                 label = f"Table {self.tables}" + (f": {self.headings[-1].text}" if self.headings else "")
-                self.add("table", name=name, label=label, grid=grid)
+                self._add("table", name=name, label=label, grid=grid)
 
-    def add_text(self, text: str) -> None:
-        """Add plain text, of one that is too long the beginning."""
+    def _add_text(self, text: str) -> None:
         text = _ANSI.sub("", text).rstrip()
         if len(text) > LONGEST_TEXT:
             text = f"{text[:LONGEST_TEXT]}\n… {len(text) - LONGEST_TEXT} more characters in the notebook"
         if text:
-            self.add("text", text=text)
+            self._add("text", text=text)
 
 
 def _as_webp(content: bytes) -> bytes:
@@ -399,7 +395,7 @@ def read_page(notebook: Mapping[str, Any], links: Links, whole: bool = False) ->
     """The blocks of a notebook."""
     page = Page(links, whole)
     for cell in notebook.get("cells", []):
-        page.add_cell(cell)
+        page.add(cell)
     return page
 
 

@@ -75,13 +75,12 @@ class Server:
     listener: socket.socket
     files: dict[
         str, tuple[int, int] | None
-    ]  # and their state; of packages, which no author edits, the folder
+    ]  # with their state; of packages the folder, for no author edits them
     environment: dict[str, str]  # that was seen
     added: dict[str, str]  # to the environment, by what was imported
     modules: list[str]  # their files, as ipykernel lists them
-    kernels: dict[int, tuple[int, socket.socket]] = field(
-        default_factory=dict
-    )  # by handle: id, line to who asked
+    kernels: dict[int, tuple[int, socket.socket]] = field(default_factory=dict)
+    """By handle: process id, and line to who asked."""
 
     def changed_file(self) -> str | None:
         """A file or folder of packages that is no longer what it was."""
