@@ -267,10 +267,12 @@ class Look:
             rows = {text: name for text, name in names.items() if name == own}
             rows = rows or {text: wanted for text in texts if text == wanted}
             left = {"others": "skip"} if len(rows) < len(texts) else {}
-            if len({*names.values()}) > 1 and not rows and "World" not in (own, *names.values()):
-                row = f"no column of {quote(wanted)}" if "row" in spot.axis else ""
-                found = row or f"{quote(wanted)} nowhere in the {spot}"
-                self.ask(role, found, nearest(wanted, {*names.values()}))
+            across, others = "row" in spot.axis, {*names.values()}
+            if len(others) > 1 and not rows and (across or "World" not in (own, *others)):
+                found = (
+                    f"no column of {quote(wanted)}" if across else f"{quote(wanted)} nowhere in the {spot}"
+                )
+                self.ask(role, found, nearest(wanted, others))
             return spot.axis | {"names": rows} | left if rows else {"is": wanted}
         unknown = [quote(text) for text in texts if text not in names]
         if unknown:
