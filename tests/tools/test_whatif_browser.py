@@ -471,6 +471,13 @@ def test_a_changed_address_changes_the_view_and_the_link_can_be_copied(
     sheet.locator("#title", has_text="+25 %").wait_for()
 
 
+def test_a_link_to_a_place_on_the_page_leaves_the_goal_as_it_is(show: Any) -> None:
+    sheet = show("#goal=33")
+    sheet.evaluate("document.querySelector('.skip').click()")
+    settle(sheet)
+    assert "+33 %" in sheet.inner_text("#title") and sheet.locator("#problems").is_hidden()
+
+
 ATTACKS = [
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
