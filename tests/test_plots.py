@@ -354,7 +354,8 @@ def test_every_figure_says_what_it_shows_in_one_sentence_with_numbers(name, numb
     assert len(words) > len("t: ") + 20
 
 
-@pytest.mark.parametrize("name", EVERY_FIGURE)
+@exhaustive
+@pytest.mark.parametrize("name", some(EVERY_FIGURE, 4))
 def test_every_figure_is_the_same_file_each_time_as_svg(name):
     files = []
     for _ in range(2):
