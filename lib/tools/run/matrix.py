@@ -23,6 +23,7 @@ from lib.analysis import cases as special
 from lib.errors import UserError, did_you_mean, nearest, plain_bytes, quote
 from lib.goals import shorten
 from lib.package import notebooks_dir
+from lib.tables import at_rest
 from lib.tools.run.freshness import Run
 from lib.tools.strict import parse_yaml, slugify
 
@@ -239,6 +240,7 @@ def _short_slug(slug: str) -> str:
     return f"{slug[: LONGEST_SLUG - 13].rstrip('-_')}-{sha256(slug.encode()).hexdigest()[:12]}"
 
 
+@at_rest()
 def expand(
     path: Path | None = None, ci: bool = False, only: Iterable[str] = ()
 ) -> tuple[list[Run], dict[str, str]]:
