@@ -16,6 +16,7 @@ January and February together, some are rounded, many were never found. So a yea
 a month that no figure covers stays missing, and stretches that were published together stay together.
 """
 
+from collections import namedtuple
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -79,21 +80,11 @@ class Level(NamedTuple):
     currency: str
 
 
-class _Figure(NamedTuple):
-    """What a choice among figures looks at, of one that covers a period, such as a year."""
-
-    period: Any
-    value_mn: float
-    value: float
-    yoy_pct: float
-    currency: str
-    figure_id: str
-    status: str
-    authority: str
-    known_from: pd.Timestamp
-    level_usable: bool
-    growth_usable: bool
-    last_resort: bool
+_Figure = namedtuple(
+    "_Figure",
+    "period value_mn value yoy_pct currency figure_id status authority known_from level_usable growth_usable last_resort",
+)
+"""What a choice among figures looks at, of one that covers a period, such as a year."""
 
 
 def annual_series(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | None = None) -> pd.DataFrame:

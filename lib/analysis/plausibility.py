@@ -87,14 +87,8 @@ def _triples(rows: pd.DataFrame) -> pd.DataFrame:
     total, exports, imports = (rows[rows["flow"] == name] for name in ("total", "export", "import"))
     one, out = _matches(total, exports, keys)
     both, back = _matches(total.iloc[one], imports, keys)
-    sides = ((total, one[both], ""), (exports, out[both], "_x"), (imports, back, "_m"))
-    return pd.DataFrame(
-        {
-            name: values
-            for side, at, suffix in sides
-            for name, values in _taken(side, at, NUMBERS, suffix).items()
-        }
-    )
+    taken = _taken(total, one[both], NUMBERS) | _taken(exports, out[both], NUMBERS, "_x")
+    return pd.DataFrame(taken | _taken(imports, back, NUMBERS, "_m"))
 
 
 def _names(ids: pd.Series) -> str:
