@@ -1,8 +1,9 @@
 """Build the site, out/site, from the runs in out/runs: offline, whole or not at all, and only what has changed.
 
-It is made in a folder aside and exchanged with the old one in a single step. A build that is killed leaves the site as
-it was; what it had made is swept away by the next one. Pages whose inputs have not changed are taken over from the old
-site, once their files are seen to be those it wrote: by their content, for a time or a size proves nothing.
+Beside the site lies a draft of the next one: the same tree, whose files are the site's own, shared by hard links. A
+build changes in the draft what has to change and exchanges the two in a single step, so that one page costs little.
+A build that is killed leaves the site as it was, and a draft that the next one puts right. Pages whose inputs have not
+changed are taken over from the site, once their files are seen to be those that were written.
 
 The templates are our own: pages of Sphinx with MyST-NB carry scripts, lead to folders, which do not open from disk, and
 show pictures without the text that stands for them.
@@ -12,23 +13,21 @@ import ctypes
 import json
 import os
 import shutil
-import stat
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from hashlib import sha256
-from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lib.errors import UserError
-from lib.research.files import locked, make_folder, sweep, working_folder
+from lib.research.files import locked, make_folder, sweep
 from lib.research.meaning import hash_modules, imported_modules
 from lib.tools.run.freshness import LIB, hash_file, lib_files
 from lib.tools.site import pages
-from lib.tools.site.context import CITATION, Files, FoundRun, Site, digest, find_runs, static_files
+from lib.tools.site.context import CITATION, Files, FoundRun, Seen, Site, digest, find_runs, static_files
 
 SITE = "site"
 
@@ -41,14 +40,8 @@ PACKAGES = ("jinja2-", "mistune-", "nh3-", "pillow-", "pygments-")
 QUOTED = ("__init__", *pages.STAGES.values(), "analysis/asking")
 """Modules whose words stand on a page."""
 
-
-class _Part(NamedTuple):
-    """Files of the site that are made together: their folder, what decides them, and how to make them."""
-
-    name: str
-    folder: str
-    decided_by: Any
-    make: Callable[[], Files]
+Make = Callable[[], Files]
+"""How the files of a part of the site are made, by their names in it."""
 
 
 class _Built(NamedTuple):
@@ -62,61 +55,57 @@ class _Built(NamedTuple):
 
 def build_site(out: Path) -> _Built:
     """Build `out`/site; refused where there is no run to show, or the folder holds what no build has made."""
-    target = out / SITE
+    target, aside = out / SITE, out / f".{SITE}-drafts"
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise UserError(f"{target}: found a link or a file, expected a folder or nothing")
     if target.is_dir() and any(target.iterdir()) and not (target / BUILT).is_file():
         raise UserError(f"{target}: found files that no build of the site made; expected a site or nothing")
-    site = Site(find_runs(out))
-    with _draft_of(target) as draft:
+    seen = Seen(aside / "seen.json")
+    site = Site(find_runs(out, seen.hash_of))
+    with _draft_of(target, aside) as draft:
         before = _read_built(target)
         code, kept = _code(before["code"]), dict(before["kept"])
-        parts = list(_parts(site, code, kept))
-        stamps = [digest(part.decided_by) for part in parts]
-        old = [before["pages"].get(part.name, {}) for part in parts]
-        pages: dict[str, Any] = {}
-        made = []
-        # Files are hashed outside the interpreter's lock, while pages are made inside it.
-        with ThreadPoolExecutor() as pool:
-            taken = pool.map(partial(_take_over, target, draft), old, stamps)
-            for part, stamp, files in zip(parts, stamps, taken, strict=True):
-                made += [] if files else [part.name]
-                pages[part.name] = {"stamp": stamp, "files": files or _write(draft, part)}
+        parts = {name: (digest(decided_by), make) for name, decided_by, make in _parts(site, code, kept)}
+        taken = _whole_parts(target, before["pages"], parts, seen)
+        _share(target, draft, taken)
+        made = [name for name in parts if name not in taken]
+        with ThreadPoolExecutor() as pool:  # pictures are read and compressed outside the interpreter's lock
+            files = dict(zip(made, pool.map(lambda name: _write(draft, parts[name][1]), made), strict=True))
+        pages = {name: {"stamp": stamp, "files": (files | taken)[name]} for name, (stamp, _) in parts.items()}
         built = {"pages": pages, "code": code, "kept": kept}
         (draft / BUILT).write_text(json.dumps(built, sort_keys=True), encoding="utf-8")
-    return _Built(target, made, sorted(pages.keys() - set(made)), [run for run in site.runs if run.fault])
+        _exchange(draft, target)
+        if made:  # the next draft
+            _share(target, draft, files | taken)
+        for name in (name for part in files.values() for name in part):
+            seen.hash_of(target / name)
+        seen.keep()
+    return _Built(target, made, sorted(taken), [run for run in site.runs if run.fault])
 
 
 @contextmanager
-def _draft_of(site: Path) -> Iterator[Path]:
-    """A folder to build in, published as `site` if nothing goes wrong; two builds at once wait for each other."""
-    aside = site.parent / f".{site.name}-drafts"
+def _draft_of(site: Path, aside: Path) -> Iterator[Path]:
+    """The draft beside a site, whatever it holds; two builds at once wait for each other."""
     make_folder(aside)
     with locked(aside):
         sweep(aside)
-        old = aside / "old"
-        if old.is_dir() and not site.exists():  # killed between the two renames below
-            old.rename(site)
-        shutil.rmtree(old, ignore_errors=True)
-        with working_folder(aside) as folder:
-            folder.chmod(0o755)
-            yield folder
-            if not site.exists():
-                folder.rename(site)
-            elif _swapped(folder, site):
-                _remove(folder)
-            else:
-                site.rename(old)
-                folder.rename(site)
-                _remove(old)
+        draft, old = aside / "next", aside / OLD
+        if old.is_dir():  # killed between two renames of `_exchange`
+            old.rename(draft if site.exists() else site)
+        make_folder(draft)
+        yield draft
 
 
-def _remove(site: Path) -> None:
-    """Remove an old site, its folders side by side: a file system may let each of them wait for a tick of the clock."""
-    remove = partial(shutil.rmtree, ignore_errors=True)
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(remove, site.glob("runs/*/*")))
-    remove(site)
+OLD = "old"
+
+
+def _exchange(draft: Path, site: Path) -> None:
+    """Exchange two folders, in one step where the system can."""
+    make_folder(site)
+    if not _swapped(draft, site):
+        site.rename(old := draft.with_name(OLD))
+        draft.rename(site)
+        old.rename(draft)
 
 
 def _swapped(one: Path, other: Path) -> bool:
@@ -138,54 +127,74 @@ def _read_built(site: Path) -> dict[str, Any]:
         return {"pages": {}, "code": {}, "kept": {}}
 
 
-def _take_over(site: Path, draft: Path, page: dict[str, Any], stamp: str) -> dict[str, str]:
-    """The files of an old page with this stamp, shared with the draft; none where one is not what was written."""
-    files: dict[str, str] = page["files"] if page.get("stamp") == stamp else {}
-    if any(_hash_of(f"{site}/{name}") != hashed for name, hashed in files.items()):
-        return {}
-    for folder in {name.rpartition("/")[0] for name in files}:
+def _whole_parts(
+    site: Path, old: dict[str, Any], parts: dict[str, Any], seen: Seen
+) -> dict[str, dict[str, str]]:
+    """The files, with their hashes, of the parts of a site that have the same stamp and are what was written."""
+    present = _inodes(site)
+    same = {name: old[name]["files"] for name in parts if old.get(name, {}).get("stamp") == parts[name][0]}
+    return {
+        name: files
+        for name, files in same.items()
+        if all(present.get(file) and seen.hash_of(f"{site}/{file}") == files[file] for file in files)
+    }
+
+
+def _inodes(folder: Path) -> dict[str, int]:
+    """The inode of each file below a folder, by its name in there; 0 for a link and what else is no plain file."""
+    found, start = {}, len(f"{folder}/")
+    waiting = [f"{folder}"] if folder.exists() else []
+    while waiting:
+        for entry in os.scandir(waiting.pop()):
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(entry.path)
+            else:
+                found[entry.path[start:]] = entry.inode() * entry.is_file(follow_symlinks=False)
+    return found
+
+
+def _share(site: Path, draft: Path, parts: dict[str, dict[str, str]]) -> None:
+    """Let the draft hold the files of these parts of the site, shared with it, and nothing else."""
+    of_site = _inodes(site)
+    wanted = {name: of_site[name] for files in parts.values() for name in files}
+    for name, inode in _inodes(draft).items():
+        if wanted.get(name) == inode:
+            del wanted[name]
+        else:
+            (draft / name).unlink()
+            with suppress(OSError):  # it holds another file, or is a link
+                os.removedirs((draft / name).parent)
+    for folder in {name.rpartition("/")[0] for name in wanted}:
         make_folder(draft / folder)
-    for name in files:
+    for name in wanted:
         try:
             os.link(f"{site}/{name}", f"{draft}/{name}")
         except OSError:  # the file system cannot share
             shutil.copyfile(site / name, draft / name)
-    return files
 
 
-def _hash_of(path: str) -> str:
-    """SHA-256 of a plain file; empty for anything else, a link among them."""
-    try:
-        if stat.S_ISREG(os.lstat(path).st_mode):
-            with FileIO(path) as file:  # thousands of them: each layer above it costs as much as the hash
-                return sha256(file.read()).hexdigest()
-    except OSError:
-        pass
-    return ""
-
-
-def _write(draft: Path, part: _Part) -> dict[str, str]:
-    """Make the files of a part and write them, new each time; returns their hashes."""
-    files = {f"{part.folder}{name}": content for name, content in part.make().items()}
+def _write(draft: Path, make: Make) -> dict[str, str]:
+    """Make the files of a part and write them into the draft, which has none of them; returns their hashes."""
+    files = make()
     for name, content in files.items():
         make_folder((draft / name).parent)
-        (draft / name).write_bytes(content)
+        with (draft / name).open("xb") as file:  # never into one that the site shares
+            file.write(content)
     return {name: sha256(content).hexdigest() for name, content in files.items()}
 
 
-def _parts(site: Site, code: dict[str, str], kept: dict[str, Any]) -> Iterator[_Part]:
-    """Everything that the site is made of; code that needs tables is imported only where a page is to be made."""
+def _parts(site: Site, code: dict[str, str], kept: dict[str, Any]) -> Iterator[tuple[str, Any, Make]]:
+    """All that is made together: its name, what decides it, and how to make it; tables are imported only for that."""
     # `importlib.metadata` and the parser of CITATION.cff take longer than the page that has changed.
     installed = [path.name for folder in sys.path for path in Path(folder).glob("*-info")]
     versions = sorted(name for name in installed if name.lower().startswith(PACKAGES))
     common = digest([code["pages"], site.data_hashes, versions, hash_file(CITATION), site.questions])
     said = {run.name: run.said for run in site.runs}
     for run in site.runs:
-        decided_by = [common, run.record, run.fault]
-        yield _Part(run.address, f"{run.address}/", decided_by, partial(pages.run_files, site, run))
+        yield run.address, [common, run.record, run.fault], partial(pages.run_files, site, run)
     for name, runs in site.notebooks.items():
         decided_by = [common, *(said[run.name] for run in runs)]
-        yield _Part(f"cases of {name}", f"runs/{name}/", decided_by, partial(pages.cases_files, site, name))
+        yield f"cases of {name}", decided_by, partial(pages.cases_files, site, name)
     first = [runs[0].record.get("outputs") for runs in site.notebooks.values()]
     keys = [run.key for run in site.runs]
     failed = [(run.name, run.fault) for run in site.runs if run.fault]
@@ -193,17 +202,16 @@ def _parts(site: Site, code: dict[str, str], kept: dict[str, Any]) -> Iterator[_
     quoted = [common, code["quoted"]]
     of_all = [common, *said.values()]
     keep = partial(_keep, kept, common)
-    yield _Part("goals", "", [of_all, first[:1]], partial(pages.goal_files, site, keep))
-    yield _Part("results", "goals/", [of_all, keys], partial(pages.results_files, site))
-    yield _Part("words", "search/", [of_all, first], partial(pages.words_files, site))
-    yield _Part("runs", "runs/", [common, list(said), failed], partial(site.page, "runs"))
-    yield _Part("methods", "methods/", [quoted, cited], partial(pages.methods_files, site))
-    yield _Part("about", "about/", [common, len(said), failed], partial(site.page, "about"))
-    for name in ("figures", "targets", "data", "search"):
-        yield _Part(name, f"{name}/", common, partial(_of_the_data, site, name))
-    yield _Part("python", "python/", quoted, partial(_of_the_data, site, "python"))
-    yield _Part("static", "static/", common, static_files)
-    yield _Part("whatif", "", common, _whatif_files)
+    yield "goals", [of_all, first[:1]], partial(pages.goal_files, site, keep)
+    yield "results", [of_all, keys], partial(pages.results_files, site)
+    yield "words", [of_all, first], partial(pages.words_files, site)
+    yield "runs", [common, list(said), failed], partial(site.page, "runs")
+    yield "methods", [quoted, cited], partial(pages.methods_files, site)
+    yield "about", [common, len(said), failed], partial(site.page, "about")
+    for name in ("figures", "targets", "data", "search", "whatif"):
+        yield name, common, partial(_of_the_data, site, name)
+    yield "python", quoted, partial(_of_the_data, site, "python")
+    yield "static", common, static_files
 
 
 def _keep(kept: dict[str, Any], common: str, name: str, decided_by: Any, make: Callable[[], Any]) -> Any:
@@ -216,17 +224,9 @@ def _keep(kept: dict[str, Any], common: str, name: str, decided_by: Any, make: C
 
 def _of_the_data(site: Site, name: str) -> Files:
     """A page of the data."""
-    from lib.tools.site import data_pages as of
+    from lib.tools.site.data_pages import OF_THE_DATA
 
-    tables = {"figures": of.figures_files, "targets": of.targets_files, "search": of.search_files}
-    return (tables | {"data": of.data_files, "python": of.python_files})[name](site)
-
-
-def _whatif_files() -> Files:
-    """The page on which a reader tries another goal, with a link back to the first page."""
-    from lib.tools.whatif.page import NAME, build
-
-    return {NAME: build("index.html").encode()}
+    return OF_THE_DATA[name](site)
 
 
 def _code(known: dict[str, str]) -> dict[str, str]:

@@ -5,9 +5,13 @@ Nothing here reads a table: most builds have one page to make, and pandas alone 
 
 import csv
 import json
+import os
 import re
 import shlex
-from concurrent.futures import ThreadPoolExecutor
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
@@ -17,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from lib import package
-from lib.errors import UserError
+from lib.errors import UserError, plain_bytes
+from lib.research.files import drafted
 from lib.tools.run import freshness, page
 from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, RESULT, hash_file, text_of
-from lib.tools.run.markup import Links, web_address
+from lib.tools.run.page import Links, web_address
 
 DEFAULT = "default"
 """Folder of the run of a notebook with its own parameters."""
@@ -98,7 +103,46 @@ class FoundRun:
         return ", ".join(f"{name} {value}" for name, value in self.parameters.items()) or self.slug
 
 
-def find_runs(out: Path) -> list[FoundRun]:
+class Seen:
+    """Hashes of files; one that an earlier build has read, and that nobody has touched since, is not read again.
+
+    Whether it was touched is told, as in the index of Git, by inode, size and the time at which its state changed (ctime).
+    The system sets that time at each write, rename, link or change of other times, and no program can set it back: an
+    altered byte is noticed though size and date are the old ones. A file that changed within the last ticks of the
+    system's clock may change again in the same one, so its hash is not kept. Windows has no such time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._before: dict[str, str] = {}
+        self._now: dict[str, str] = {}
+        with suppress(OSError, ValueError, TypeError, RecursionError):
+            self._before = dict(json.loads(path.read_bytes()))
+
+    def hash_of(self, path: Path | str) -> str:
+        """SHA-256 of a plain file; empty for anything else."""
+        try:
+            status = os.stat(path)  # noqa: PTH116 - thousands of them
+            state = f"{status.st_ino} {status.st_size} {status.st_ctime_ns} {path}"
+            hashed = self._before.get(state) or sha256(plain_bytes(Path(path))).hexdigest()
+        except OSError:
+            return ""
+        if time.time_ns() - status.st_ctime_ns > TICKS and sys.platform != "win32":
+            self._now[state] = hashed
+        return hashed
+
+    def keep(self) -> None:
+        """Write what was seen, for the next build."""
+        if self._now != self._before:
+            with drafted(self._path) as draft:
+                draft.write_text(json.dumps(self._now), encoding="utf-8")
+
+
+TICKS = 50_000_000
+"""In nanoseconds: several ticks of a clock that counts hundredths of a second."""
+
+
+def find_runs(out: Path, hash_of: Callable[[Path], str] = hash_file) -> list[FoundRun]:
     """Every run below `out`/runs, in the order of the notebooks' numbers, the default first in each."""
     files = (JOURNAL, NOTEBOOK, FAILED)  # of which one that is executed for the first time holds none yet
     folders = [
@@ -110,11 +154,10 @@ def find_runs(out: Path) -> list[FoundRun]:
     if not folders:
         raise UserError(f"{out / 'runs'}: found no run, expected some; `tradegoals run` makes them")
     ordered = sorted(folders, key=lambda one: (one.parent, one.name != DEFAULT, one))
-    with ThreadPoolExecutor() as pool:  # hashes are computed outside the interpreter's lock
-        return list(pool.map(_found, ordered))
+    return [_found(folder, hash_of) for folder in ordered]
 
 
-def _found(folder: Path) -> FoundRun:
+def _found(folder: Path, hash_of: Callable[[Path], str]) -> FoundRun:
     """A run, with what its page shows or hands on held against the journal."""
     record, result, fault = freshness.read_journal(folder), None, ""
     if record is None:
@@ -123,7 +166,7 @@ def _found(folder: Path) -> FoundRun:
         fault = str(record.get("error") or "It failed; the journal does not say why.")
     else:
         written = {name: record["outputs"].get(name, "") for name in (NOTEBOOK, RESULT)}
-        differing = [name for name, hashed in written.items() if hash_file(folder / name) != hashed]
+        differing = [name for name, hashed in written.items() if hash_of(folder / name) != hashed]
         if differing or not written[NOTEBOOK]:
             fault = f"Files are not those that its journal describes: {', '.join(differing or [NOTEBOOK])}."
         elif written[RESULT]:
@@ -174,7 +217,7 @@ class Site:
         """The page that stands in a folder of the site's root by that name, "" for the first, from its template."""
         place = f"{folder}/index.html" if folder else "index.html"
         html = self.render(f"{folder or 'index'}.html.j2", "../" if folder else "", place=place, **values)
-        return {"index.html": html.encode()}
+        return {place: html.encode()}
 
 
 def _question(run: FoundRun) -> str:
@@ -207,7 +250,10 @@ def _environment() -> Any:
     return environment
 
 
+STYLE = "static/site.css"
+
+
 def static_files() -> dict[str, bytes]:
     """Style and scripts of the pages; the style of all begins with that of a run's own page."""
-    files = {path.name: path.read_bytes() for path in sorted((_HERE / "static").iterdir())}
-    return files | {"site.css": (page.TEMPLATES / "page.css").read_bytes() + files["site.css"]}
+    files = {f"static/{path.name}": path.read_bytes() for path in sorted((_HERE / "static").iterdir())}
+    return files | {STYLE: (page.TEMPLATES / "page.css").read_bytes() + files[STYLE]}

@@ -12,14 +12,15 @@ import pandas as pd
 import lib
 from lib import figures, package, show, spoken
 from lib.analysis import asking
-from lib.tools.run import markup
+from lib.tools.run.page import from_markdown, with_anchors
 from lib.tools.site.context import Files, Site
 from lib.tools.site.pages import Document, as_script, words_of_goals
 from lib.tools.strict import slugify
+from lib.tools.whatif import page
 from lib.words import percent
 
 
-def figures_files(site: Site) -> Files:
+def _figures(site: Site) -> Files:
     """Every published figure as a row with an anchor: publisher, date, status, address."""
     table = figures.load_figures()
     periods = show.periods(table)
@@ -28,13 +29,13 @@ def figures_files(site: Site) -> Files:
         "figures",
         rows=_records(table.assign(period=list(periods), year=years)),
         printed=show.printed,
-        statuses=[name for name in figures.STATUS if (table["status"] == name).any()],
+        statuses=[name for name in figures.STATUS.index if (table["status"] == name).any()],
         reporters=sorted(table["reporter"].unique()),
         years=sorted(set(years), reverse=True),
     )
 
 
-def targets_files(site: Site) -> Files:
+def _targets(site: Site) -> Files:
     """The register of targets with outcome and probability at announcement."""
     targets = figures.load_targets()
     scores = pd.read_csv(package.data_dir() / "reference" / "register_scores.csv").set_index("target_id")
@@ -61,20 +62,20 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return table.astype(object).where(table.notna(), None).to_dict("records")
 
 
-def data_files(site: Site) -> Files:
+def _data(site: Site) -> Files:
     """The files of the data, and a page with their dictionary, licences and how to add a figure."""
     folder = package.data_dir()
     texts = [(folder / name).read_text(encoding="utf-8") for name in ("README.md", "reference/README.md")]
     # The title of the page stands above; that of the second text becomes a section of the page.
     text = texts[0].partition("\n")[2] + "\n\n#" + texts[1]
-    html, headings = markup.with_anchors(markup.from_markdown(text, site.links("../")), {"files": 1})
+    html, headings = with_anchors(from_markdown(text, site.links("../")), {"files": 1})
     files = [(resource["path"], resource["title"]) for resource in package.read_package()["resources"]]
     files.append((package.PACKAGE_FILE, "All of them described: types, units, keys, sources, licences"))
-    own = {name: (folder / name).read_bytes() for name in site.data_hashes}
+    own = {f"data/{name}": (folder / name).read_bytes() for name in site.data_hashes}
     return own | site.page("data", text=html, headings=headings, files=files)
 
 
-def python_files(site: Site) -> Files:
+def _python(site: Site) -> Files:
     """What `import lib` offers, from the docstrings, whose examples are tests."""
     offered = {"lib.ask": lib.ask, "Answer": asking.Answer}
     parts = ("quantiles", "to_dict", "plot", "facts")
@@ -98,7 +99,7 @@ def _called_with(thing: Any) -> str:
     )
 
 
-def search_files(site: Site) -> Files:
+def _search(site: Site) -> Files:
     """The search page, and what it knows of the data: rows, and other names of the places, the longest first."""
     table, targets = figures.load_figures(), figures.load_targets()
     here = {name for rows in (table, targets) for side in ("reporter", "partner") for name in rows[side]}
@@ -117,4 +118,19 @@ def search_files(site: Site) -> Files:
         text = f"{row['target_id']} {row['announcer']}, met: {row['met']}. {row['note']}"
         documents.append((title, f"targets/index.html#{row['target_id']}", "target", text))
     words = as_script(DATA_WORDS=documents, SITE_NAMES=sorted(names, key=lambda pair: -len(pair[0])))
-    return site.page("search") | {"data-words.js": words}
+    return site.page("search") | {"search/data-words.js": words}
+
+
+def _whatif(_: Site) -> Files:
+    """The page on which a reader tries another goal, with a link back to the first page."""
+    return {page.NAME: page.build("index.html").encode()}
+
+
+OF_THE_DATA = {
+    "figures": _figures,
+    "targets": _targets,
+    "data": _data,
+    "python": _python,
+    "search": _search,
+    "whatif": _whatif,
+}

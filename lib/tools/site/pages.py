@@ -19,9 +19,9 @@ from markupsafe import Markup
 
 from lib import package
 from lib.errors import inert
-from lib.tools.run import markup, results_table
+from lib.tools.run import results_table
 from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, RESULT, Sources, text_of
-from lib.tools.run.page import read_page
+from lib.tools.run.page import Links, from_markdown, inline, plain, read_page
 from lib.tools.site.context import PAGES, ROOT, Files, FoundRun, Site
 from lib.tools.strict import slugify
 
@@ -61,6 +61,7 @@ def run_files(site: Site, run: FoundRun) -> Files:
         with suppress(FileNotFoundError):  # none, or the run is being executed again at this moment
             own[name] = (run.folder / name).read_bytes()
     read, now = run.record.get("parts", {}).get("data", {}), Sources()
+    opened = frozenset(read)
     pages = {name: f"{UP}{PAGES.get(name, f'data/{name}')}" for name in site.data_hashes}
     tables = [name for name, hashed in read.items() if hashed and name != package.PACKAGE_FILE]
     html = site.render(
@@ -71,13 +72,14 @@ def run_files(site: Site, run: FoundRun) -> Files:
         question=site.questions[run.notebook],
         page=page,
         answer=answer_of(run, site, UP) if run.result else "",
-        hindsight=markup.inline(run.result.hindsight or "", links) if run.result else "",
+        hindsight=inline(run.result.hindsight or "", links) if run.result else "",
         sources=[(one, links.to_figure(one)) for one in (run.result.figure_ids if run.result else ())],
         tables=[(name, pages.get(name, "")) for name in tables],
-        stale=sorted(name for name, hashed in read.items() if now.data_hash(name, read) != hashed),
+        stale=sorted(name for name, hashed in read.items() if now.data_hash(name, opened) != hashed),
         downloads=sorted(own),
     )
-    return page.files | own | {"index.html": html.encode()}
+    files = page.files | own | {"index.html": html.encode()}
+    return {f"{run.address}/{name}": content for name, content in files.items()}
 
 
 def cases_files(site: Site, name: str) -> Files:
@@ -87,14 +89,14 @@ def cases_files(site: Site, name: str) -> Files:
     more = max(0, len(runs) - MOST_CASES)
     html = site.render("notebook.html.j2", up, place="", name=name, cases=cases, more=more)
     rows = [{"case": run.slug, "title": run.title, "answer": _plain_answer(run)} for run in runs]
-    return {"index.html": html.encode(), "cases.csv": as_csv(rows)}
+    return {f"runs/{name}/index.html": html.encode(), f"runs/{name}/cases.csv": as_csv(rows)}
 
 
 def results_files(site: Site) -> Files:
     """All results of whole runs in one long table, a row a number."""
     found = [(run.result, run.key or run.slug, run.slug) for run in site.runs if run.result]
     rows = [row for one in found for row in results_table.rows_of(*one)]
-    return {"results.csv": as_csv(rows, results_table.COLUMNS)}
+    return {"goals/results.csv": as_csv(rows, results_table.COLUMNS)}
 
 
 def as_csv(rows: list[dict[str, Any]], columns: Iterable[str] = ()) -> bytes:
@@ -108,14 +110,14 @@ def as_csv(rows: list[dict[str, Any]], columns: Iterable[str] = ()) -> bytes:
 
 
 def _plain_answer(run: FoundRun) -> str:
-    return f"Failed. {run.fault}" if run.fault else markup.plain(run.result.answer) if run.result else ""
+    return f"Failed. {run.fault}" if run.fault else plain(run.result.answer) if run.result else ""
 
 
 def answer_of(run: FoundRun, site: Site, up: str) -> Markup:
     """The sentence that the run opens with; what is wrong with it where it has none."""
     if run.fault:
         return Markup('<strong class="bad">Failed.</strong> {}').format(run.fault[:300])
-    return markup.inline(run.result.answer if run.result else "No result is recorded.", site.links(up))
+    return inline(run.result.answer if run.result else "No result is recorded.", site.links(up))
 
 
 def methods_files(site: Site) -> Files:
@@ -124,9 +126,9 @@ def methods_files(site: Site) -> Files:
     stages = []
     for title, name in STAGES.items():
         words = ast.get_docstring(ast.parse((ROOT / "lib" / f"{name}.py").read_text(encoding="utf-8"))) or ""
-        stages.append((title, slugify(title), f"lib.{name}", markup.from_markdown(words, links)))
+        stages.append((title, slugify(title), f"lib.{name}", from_markdown(words, links)))
     measured, cited = site.default_run("05_"), site.default_run("00_")
-    calibration = markup.inline(measured.result.answer, links) if measured else ""
+    calibration = inline(measured.result.answer, links) if measured else ""
     return site.page("methods", stages=stages, calibration=calibration, measured=measured, cited=cited)
 
 
@@ -144,7 +146,7 @@ def words_files(site: Site) -> Files:
         kind = "failed run" if run.fault else site.questions[run.notebook]
         text = f"{_plain_answer(run)} {values} {run.slug} {run.notebook}"
         documents.append((run.title, f"{run.address}/index.html", kind, text))
-    return {"words.js": as_script(SITE_WORDS=documents)}
+    return {"search/words.js": as_script(SITE_WORDS=documents)}
 
 
 def _sections(site: Site, name: str) -> Iterator[Document]:
@@ -152,11 +154,11 @@ def _sections(site: Site, name: str) -> Iterator[Document]:
     cells, address = run.content.get("cells", []), f"{run.address}/index.html"
     text = "\n\n".join(text_of(cell) for cell in cells if cell.get("cell_type") == "markdown")
     first, *parts = re.split(r"^##\s+(.+)$", text, flags=re.MULTILINE)
-    opening = markup.plain(re.sub(r"^#\s+.*$", "", first, flags=re.MULTILINE))
+    opening = plain(re.sub(r"^#\s+.*$", "", first, flags=re.MULTILINE))
     yield question, address, "notebook", opening[:1200]
     for title, body in zip(parts[::2], parts[1::2], strict=True):
-        address_of_it = f"{address}#{slugify(markup.plain(title))}"
-        yield f"{question} {title}", address_of_it, "notebook", markup.plain(body)[:1200]
+        address_of_it = f"{address}#{slugify(plain(title))}"
+        yield f"{question} {title}", address_of_it, "notebook", plain(body)[:1200]
 
 
 # --- goals: flow × goal × day, with the probability or the verdict of each reading ---
@@ -166,7 +168,7 @@ def goal_files(site: Site, keep: Keep) -> Files:
     """The first page, and the page of all goals with the same as CSV."""
     words, links = keep("words of goals", None, words_of_goals), site.links("")
     rows = goal_rows(site.runs, keep)
-    below = site.page(
+    all_goals = site.page(
         "goals",
         rows=rows[:MOST_GOALS],
         more=max(0, len(rows) - MOST_GOALS),
@@ -174,13 +176,12 @@ def goal_files(site: Site, keep: Keep) -> Files:
         days=sorted({row["as_of"] for row in rows}, reverse=True),
         labels=words["labels"],
     )
-    below["goals.csv"] = as_csv(list(map(_flat, rows)))
     head, run = None, site.default_run("00_")
     if run is not None:
         head = keep("head", [run.said, run.record["outputs"]], partial(_head, run, links)) | {
             "run": run,
             "answer": answer_of(run, site, ""),
-            "hindsight": markup.inline(run.result.hindsight or "", links),
+            "hindsight": inline(run.result.hindsight or "", links),
             "sources": [(one, links.to_figure(one)) for one in run.result.figure_ids],
         }
     last: dict[tuple[str, str, str], Row] = {}
@@ -189,7 +190,7 @@ def goal_files(site: Site, keep: Keep) -> Files:
     answers = [(runs, answer_of(runs[0], site, "")) for runs in site.notebooks.values()]
     shown = {"rows": list(last.values())[:MOST_ON_INDEX], "goals": len(last), "total": len(rows)}
     first = site.page("", head=head, answers=answers, **shown, **words)
-    return first | {f"goals/{name}": one for name, one in below.items()}
+    return first | all_goals | {"goals/goals.csv": as_csv(list(map(_flat, rows)))}
 
 
 def goal_rows(runs: list[FoundRun], keep: Keep) -> list[Row]:
@@ -259,18 +260,17 @@ def words_of_goals() -> dict[str, Any]:
     return {"labels": READING_LABELS, "resolved": len(known), "met": met, "share": share}
 
 
-def _head(run: FoundRun, links: markup.Links) -> dict[str, Any]:
+def _head(run: FoundRun, links: Links) -> dict[str, Any]:
     """What the first page opens with: what was asked, the probability of each reading that is open, the first picture."""
     from lib.analysis.answers import goal_in_words
     from lib.cases import GoalCase
     from lib.words import percent
 
     case = GoalCase.check(run.result.parameters)
-    asked = markup.inline(str(goal_in_words(case, case.make_goal())), links)
+    asked = inline(str(goal_in_words(case, case.make_goal())), links)
     is_open = [item for item in run.result.readings if item.probability is not None]
     facts = [(percent(item.probability), item.reading, item.kind or "probability") for item in is_open]
-    pictures = (block for block in read_page(run.content, links).blocks if block.kind == "picture")
-    picture = [{"name": one.name, "label": one.label, "size": one.size} for one in pictures][:1]
+    picture = [block for block in read_page(run.content, links).blocks if block["kind"] == "picture"][:1]
     return {"asked": asked, "flow": case.flow_name, "facts": facts, "picture": picture}
 
 
