@@ -23,7 +23,7 @@ from lib.economies import check_currency, pair_name
 from lib.errors import UserError, did_you_mean
 from lib.goals import Goal, Reading, make_goal, parse_goal
 from lib.series import annual_series, exchange_rates, in_dollars, no_rate
-from lib.tables import data_state
+from lib.tables import at_rest, data_state
 
 
 class Case(BaseModel):
@@ -37,6 +37,7 @@ class Case(BaseModel):
         return cls.check({name: namespace[name] for name in cls.model_fields if name in namespace})
 
     @classmethod
+    @at_rest()
     def check(cls, values: Mapping[str, Any]) -> Self:
         """Check values by name; a `UserError` tells of each fault: parameter, found, expected, nearest valid name."""
         plain = {name: one.item() if isinstance(one, np.generic) else one for name, one in values.items()}

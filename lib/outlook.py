@@ -31,6 +31,7 @@ from lib.goals import Goal, Kind, Reading, Verdict
 from lib.law import FAN, Law, Posterior
 from lib.reference import Prior, read_kept
 from lib.results import Estimate
+from lib.tables import at_rest
 from lib.words import year_spans
 
 Case = TypeVar("Case", bound=FlowCase)
@@ -219,6 +220,7 @@ class Answer:
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("evidence")
 
 
+@at_rest()
 def of(case: GoalCase, without: Collection[str] = (), assume: Assumptions | None = None) -> Answer:
     """The answer to a goal, as the case's day knew it.
 

@@ -309,7 +309,8 @@ def test_a_fan_says_what_it_shows_in_one_sentence_with_numbers():
     assert words == "t: the level was US$1.5 million in 2012; the goal asks for US$2 million in 2013."
 
 
-@pytest.mark.parametrize("name", EVERY_FIGURE)
+@exhaustive
+@pytest.mark.parametrize("name", some(EVERY_FIGURE, 4))
 def test_every_figure_is_the_same_file_each_time_as_svg(name):
     files = []
     for _ in range(2):

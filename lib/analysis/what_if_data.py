@@ -38,7 +38,7 @@ from lib.reference import (
     size_label,
 )
 from lib.series import GRADES, exchange_rates
-from lib.tables import data_state
+from lib.tables import at_rest, data_state
 from lib.words import plain
 
 
@@ -379,6 +379,7 @@ def payload() -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
+@at_rest()
 def _payload(state: Any) -> dict[str, Any]:
     known = _flows()
     stated = _stated_goals(known)
