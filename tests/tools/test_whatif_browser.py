@@ -35,7 +35,7 @@ FLOWS = [
 ]
 GOALS = ("25 %", "-5 %", "0 %", "7.5 %", "900 USD mn")
 DEADLINES = (1, 2, 3, 5, 9)
-CASES_A_FLOW = 16 if thorough() else 8
+CASES_A_FLOW = 16 if thorough() else 4
 OWN = "2015 310|2016 290|2018 420|2019 505 +20.2 %"
 
 
@@ -417,7 +417,7 @@ ADDRESSES = [
 
 
 @exhaustive
-@pytest.mark.parametrize("address", some(ADDRESSES, 2))
+@pytest.mark.parametrize("address", some(ADDRESSES, 3))
 def test_a_shared_address_restores_the_view(show: Any, open_page: Any, file: Path, address: str) -> None:
     first = show(address)
     assert first.locator("#problems").is_hidden()
@@ -509,7 +509,7 @@ GO = "([own, field, text]) => { location.hash = `#${own}${new URLSearchParams([[
 
 
 @exhaustive
-@pytest.mark.parametrize("field", some(FIELDS, 3))
+@pytest.mark.parametrize("field", some(FIELDS, 5))
 def test_hostile_addresses_are_refused_in_words(show: Any, field: str) -> None:
     """Nothing runs (a dialog or an error in the console fails the test), no element comes in, a line says why."""
     sheet = show()
