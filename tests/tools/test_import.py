@@ -228,7 +228,8 @@ KINDS: dict[str, tuple[str | bytes, dict[str, object], Found]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@exhaustive
+@pytest.mark.parametrize("kind", some(KINDS, 3))
 def test_a_table_of_every_kind_is_read_without_a_mapping_and_with_the_one_that_was_found(
     kind: str, tmp_path: Path
 ) -> None:
