@@ -7,7 +7,6 @@ from a fixed salt (`lib.plots.style.use_style`).
 """
 
 import base64
-import json
 from collections.abc import Collection
 from html import escape
 from pathlib import Path
@@ -16,11 +15,12 @@ from typing import Any
 import pandas as pd
 
 from lib.errors import UserError, nearest
+from lib.package import notebooks_dir
 from lib.research.files import make_folder_below, write_atomically
 from lib.tables import to_csv
-from lib.tools.run import freshness, markup
-from lib.tools.run.freshness import JOURNAL, NOTEBOOK, Run, run_from
+from lib.tools.run import markup
 from lib.tools.run.matrix import notebook_name
+from lib.tools.site.context import DEFAULT, FoundRun, found_run, run_folders
 
 FIGURES = {"svg": "image/svg+xml", "pdf": "application/pdf"}
 
@@ -34,8 +34,7 @@ def export(name: str, formats: Collection[str], out: Path) -> list[Path]:
         pictures = [one for one in _shown(_execute_again(run)) if FIGURES["svg"] in one["data"]]
         for number, output in enumerate(pictures, 1):
             files |= {folder / f"figure-{number}.{kind}": _content(output, kind) for kind in drawn}
-    notebook = json.loads((run.folder(out) / NOTEBOOK).read_bytes())
-    html = "".join(_joined(output) for output in _shown(notebook))
+    html = "".join(_joined(output, "text/html") for output in _shown(run.content))
     for number, frame in enumerate(read_tables(html), 1):
         written = (TABLES[kind] for kind in TABLES if kind in formats)
         files |= {folder / f"table-{number}.{ending}": write(frame) for ending, write in written}
@@ -46,33 +45,28 @@ def export(name: str, formats: Collection[str], out: Path) -> list[Path]:
     return list(files)
 
 
+def find_run(name: str, out: Path) -> FoundRun:
+    """The run of that name, "03/default", "03" or a path; refused where it failed, or other files lie there than it left."""
+    folders = {"/".join(folder.parts[-2:]): folder for folder in run_folders(out)}
+    parts = Path(name).parts
+    parts = parts[parts.index("runs") + 1 :] if "runs" in parts[:-1] else parts
+    notebook = notebook_name("".join(parts[:1]), {folder.parent.name for folder in folders.values()})
+    full = f"{notebook}/{(*parts[1:], DEFAULT)[0]}"
+    if full not in folders:
+        raise UserError(f'run: found "{name}", expected {nearest(full, folders)} in {out / "runs"}')
+    run = found_run(folders[full])
+    if run.fault:
+        raise UserError(f"run: found {full}, which failed; expected one that succeeded. {run.fault}")
+    return run
+
+
 def _shown(notebook: Any) -> list[Any]:
     """Outputs with data to show."""
     return [one for cell in notebook["cells"] for one in cell.get("outputs", []) if "data" in one]
 
 
-def find_run(name: str, out: Path) -> Run:
-    """The run of that name, "03/default", "03" or a path; refused where it failed, or other files lie there than it left."""
-    folder, parts = out / "runs", Path(name).parts
-    parts = parts[parts.index("runs") + 1 :] if "runs" in parts[:-1] else parts
-    runs = {path.parent.relative_to(folder).as_posix() for path in folder.glob(f"*/*/{JOURNAL}")}
-    if not (parts and runs):
-        raise UserError(f'run: found "{name}", expected a run in {folder}; run: tradegoals run')
-    notebook = notebook_name(parts[0], {path.name for path in folder.iterdir()})
-    full = f"{notebook}/{(*parts, 'default')[1]}"
-    if full not in runs:
-        raise UserError(f'run: found "{name}", expected {nearest(full, runs)} in {folder}')
-    content = freshness.read_journal(folder / full) or {}
-    if content.get("status") != "ok":
-        raise UserError(f"run: found {full}, which failed; expected one that succeeded (tradegoals run)")
-    if not freshness.are_intact(folder / full, content):
-        raise UserError(f"run: found other files of {full} than its journal describes; run it again")
-    return run_from({key: content[key] for key in ("notebook", "slug", "parameters")}, full)
-
-
-def _execute_again(run: Run) -> Any:
+def _execute_again(run: FoundRun) -> Any:
     """The run's notebook executed in a kernel that shows figures in all formats."""
-    from lib.package import notebooks_dir
     from lib.tools.run.execute import run_notebook
 
     try:
@@ -87,6 +81,11 @@ def _execute_again(run: Run) -> Any:
         raise UserError(f"{run.name}: {str(fault).strip().splitlines()[-1]}") from None
 
 
+def _joined(output: Any, kind: str) -> str:
+    """What a cell showed, which notebooks keep as one string or as a list of lines."""
+    return "".join(output["data"].get(kind, ""))
+
+
 def _content(output: Any, kind: str) -> str | bytes:
     """A picture as a file; an SVG with a title, which screen readers read and browsers show."""
     text = _joined(output, FIGURES[kind])
@@ -97,20 +96,11 @@ def _content(output: Any, kind: str) -> str | bytes:
     return f'{text[:end]} role="img">\n <title>{words}</title>{text[end + 1 :]}'
 
 
-def _joined(output: Any, kind: str = "text/html") -> str:
-    """What a cell showed, which notebooks keep as one string or as a list of lines."""
-    return "".join(output["data"].get(kind, ""))
-
-
 def read_tables(html: str) -> list[pd.DataFrame]:
     """The tables in HTML as pandas writes it, a row of names, then rows of as many cells; all cells are text."""
     found = [part for part in markup.split(html) if not isinstance(part, str) and len(part) > 1]
     texts = [[[cell.text for cell in row] for row in rows] for rows in found]
     return [pd.DataFrame(rows[1:], columns=rows[0], dtype=str) for rows in texts]
-
-
-TYPED = str.maketrans({"−": r"\ensuremath{-}", "<": r"\ensuremath{<}", ">": r"\ensuremath{>}"})
-"""What stands for signs that the old fonts of LaTeX lack."""
 
 
 def to_latex(frame: pd.DataFrame) -> str:
@@ -120,7 +110,9 @@ def to_latex(frame: pd.DataFrame) -> str:
     for name in frame:
         shown = shown.format(r"\url{{{}}}".format, subset=(is_web[name], name))
     latex = str(shown.to_latex(hrules=True, column_format="l" * frame.shape[1]))
-    return latex.translate(TYPED)
+    return latex.translate(
+        {ord(sign): rf"\ensuremath{{{plain}}}" for sign, plain in zip("−<>", "-<>", strict=True)}
+    )
 
 
 TABLES: dict[str, Any] = {"csv": ("csv", to_csv), "latex": ("tex", to_latex)}
