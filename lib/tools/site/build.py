@@ -3,10 +3,8 @@
 Beside the site lies a draft of the next one, the same tree, whose files are the site's own, shared by hard links. A
 build changes in the draft what has to change, and exchanges the two in one step. One that is killed leaves the site as
 it was, and a draft that the next one puts right. Pages whose inputs have not changed are taken over, once their files
-are seen to be those that were written.
-
-The templates are our own: pages of Sphinx with MyST-NB carry scripts, lead to folders, which do not open from disk, and
-show pictures without the text that stands for them.
+are seen to be those that were written. The templates are our own: pages of Sphinx with MyST-NB carry scripts, lead to
+folders, which do not open from disk, and show pictures without the text that stands for them.
 """
 
 import ctypes
@@ -32,14 +30,10 @@ from lib.tools.site.context import Files, Site, digest
 BUILT = "built.json"
 """In the site: the stamp of each part, a hash of all that decides it, the hashes of its files, and what code meant."""
 
-KNOWN, OLD = "known.json", "old"
-"""Beside the draft: what `hash_known` knows, and the site's place in an exchange that takes three steps."""
+OLD = "old"  # the site's place in an exchange that takes three steps
 
 PACKAGES = ("jinja2-", "mistune-", "nh3-", "pillow-", "pygments-")
 """What decides how a page looks, beside the code here: how the folders begin that say which version is installed."""
-
-Make = Callable[[], Files]
-"""How the files of a part of the site are made, by their names in it."""
 
 
 class _Built(NamedTuple):
@@ -56,10 +50,8 @@ def build_site(out: Path) -> _Built:
     target, aside = out / "site", out / ".site-drafts"
     is_site = target.is_dir() and ((target / BUILT).is_file() or not any(target.iterdir()))
     if target.is_symlink() or (target.exists() and not is_site):
-        raise UserError(
-            f"{target}: found something that no build of the site made; expected a site or nothing"
-        )
-    known = context.read_object(aside / KNOWN)
+        raise UserError(f"{target}: found files that no build of the site made, expected a site or nothing")
+    known = context.read_object(aside / "known.json")
     hash_of = partial(context.hash_known, known)
     site = Site(context.find_runs(out, hash_of))
     make_folder(aside)
@@ -75,7 +67,8 @@ def build_site(out: Path) -> _Built:
             for name, old in before["parts"].items()
             if old["stamp"] == parts.get(name, ("",))[0]
             if all(
-                present.get(file) and hash_of(target / file) == old["files"][file] for file in old["files"]
+                present.get(file) and hash_of(f"{target}/{file}") == old["files"][file]
+                for file in old["files"]
             )
         }
         _share(target, draft, files)
@@ -90,8 +83,8 @@ def build_site(out: Path) -> _Built:
         if made:
             _share(target, draft, files)  # the next draft
         for name in (name for part in made for name in files[part]):
-            hash_of(target / name)
-        with drafted(aside / KNOWN) as file:
+            hash_of(f"{target}/{name}")
+        with drafted(aside / "known.json") as file:
             file.write_text(json.dumps(known), encoding="utf-8")
     return _Built(target, made, sorted(parts.keys() - set(made)), [run for run in site.runs if run.fault])
 
@@ -136,13 +129,13 @@ def _read_built(site: Path) -> dict[str, dict[str, Any]]:
 
 def _inodes(folder: Path) -> dict[str, int]:
     """The inode of each file below a folder, by its name in there; 0 for a link and what else is no plain file."""
-    found, waiting = {}, [f"{folder}"] if folder.exists() else []
+    found, waiting, start = {}, [f"{folder}"] if folder.exists() else [], len(f"{folder}/")
     while waiting:
         for entry in os.scandir(waiting.pop()):
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(entry.path)
             else:
-                found[entry.path[len(f"{folder}/") :]] = entry.inode() * entry.is_file(follow_symlinks=False)
+                found[entry.path[start:]] = entry.inode() * entry.is_file(follow_symlinks=False)
     return found
 
 
@@ -165,7 +158,7 @@ def _share(site: Path, draft: Path, parts: dict[str, dict[str, str]]) -> None:
             shutil.copyfile(site / name, draft / name)
 
 
-def _write(draft: Path, make: Make) -> dict[str, str]:
+def _write(draft: Path, make: Callable[[], Files]) -> dict[str, str]:
     """Make the files of a part and write them into the draft, which has none of them; returns their hashes."""
     files = make()
     for name, content in files.items():
@@ -175,13 +168,14 @@ def _write(draft: Path, make: Make) -> dict[str, str]:
     return {name: sha256(content).hexdigest() for name, content in files.items()}
 
 
-def _parts(site: Site, code: dict[str, str], kept: dict[str, Any]) -> Iterator[tuple[str, Any, Make]]:
+def _parts(
+    site: Site, code: dict[str, str], kept: dict[str, Any]
+) -> Iterator[tuple[str, Any, Callable[[], Files]]]:
     """All that is made together: its name, what decides it, and how to make it."""
     # `importlib.metadata` and the parser of CITATION.cff take longer than the page that has changed.
     installed = [path.name for folder in sys.path for path in Path(folder).glob("*-info")]
     versions = sorted(name for name in installed if name.lower().startswith(PACKAGES))
-    cited = hash_file(context.CITATION)
-    common = digest([code["pages"], site.data_hashes, versions, cited, site.questions])
+    common = digest([code["pages"], site.data_hashes, versions, hash_file(context.CITATION), site.questions])
     said = {run.name: run.said for run in site.runs}
     for run in site.runs:
         yield run.address, [common, run.record, run.fault], partial(pages.run_files, site, run)
@@ -193,12 +187,11 @@ def _parts(site: Site, code: dict[str, str], kept: dict[str, Any]) -> Iterator[t
     names = [common, list(said), [(run.name, run.fault) for run in site.runs if run.fault]]
     quoted = [run and (run.said, run.record["key"]) for run in map(site.default_run, ("00_", "05_"))]
     of_all = [common, *said.values()]
-    keep = partial(_keep, kept, common)
-    yield "goals", [of_all, first[:1]], partial(pages.goal_files, site, keep)
+    yield "goals", [of_all, first[:1]], partial(pages.goal_files, site, partial(_keep, kept, common))
     yield "results", [of_all, keys], partial(pages.results_files, site)
     yield "words", [of_all, first], partial(pages.words_files, site)
-    yield "runs", names, partial(site.page, "runs", "runs/index.html")
-    yield "about", names, partial(site.page, "about", "about/index.html")
+    yield "runs", names, partial(site.page, "runs")
+    yield "about", names, partial(site.page, "about")
     yield "methods", [common, code["files"], quoted], partial(pages.methods_files, site)
     yield "python", [common, code["files"]], partial(pages.python_files, site)
     yield "figures", common, partial(pages.figures_files, site)

@@ -32,8 +32,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _TITLE = re.compile(r"#\s+(.+)")
 _HERE = Path(__file__).resolve().parent
 
-Files = dict[str, bytes]
-"""Files of the site by name."""
+Files = dict[str, bytes]  # of the site, by name
 
 
 class Recorded(dict[str, Any]):
@@ -78,9 +77,8 @@ class FoundRun:
     @property
     def title(self) -> str:
         """The case in words where the run has a result, else its parameters."""
-        if self.result is not None:
-            return self.result.title
-        return ", ".join(f"{name} {value}" for name, value in self.parameters.items()) or self.slug
+        given = ", ".join(f"{name} {value}" for name, value in self.parameters.items())
+        return self.result.title if self.result else given or self.slug
 
 
 def read_object(path: Path, hook: Any = None) -> dict[str, Any]:
@@ -94,10 +92,10 @@ def read_object(path: Path, hook: Any = None) -> dict[str, Any]:
 def hash_known(known: dict[str, Any], path: Path | str) -> str:
     """SHA-256 of a plain file, empty for anything else; one that is `known` and that nobody touched since is not read.
 
-    Whether it was touched is told, as in the index of Git, by inode, size and the time at which its state changed (ctime),
-    which the system sets at each write, rename, link or change of other times, and no program can set back: an altered
-    byte is noticed though size and date are the old ones. What changed within the last ticks of the system's clock may
-    do so again in the same one, so it does not become known. Windows has no such time.
+    Whether it was touched is told, as in Git's index, by inode, size and the time of its last change (ctime). The system
+    sets that at each write, rename, link or change of other times, and no program can set it back: an altered byte is
+    noticed though size and date are the old ones. What changed within the last ticks of the system's clock may do so
+    again in the same one, so it does not become known. Windows has no such time.
     """
     try:
         status = os.stat(path)  # noqa: PTH116 - thousands of them
@@ -115,7 +113,7 @@ def hash_known(known: dict[str, Any], path: Path | str) -> str:
 
 def find_runs(out: Path, hash_of: Callable[[Path], str] = hash_file) -> list[FoundRun]:
     """Every run below `out`/runs, in the order of the notebooks' numbers, the default first in each."""
-    ordered = sorted(run_folders(out), key=lambda one: (one.parent, one.name != DEFAULT, one))
+    ordered = sorted(run_folders(out), key=lambda one: (one.parent.name, one.name != DEFAULT, one.name))
     return [found_run(folder, hash_of) for folder in ordered]
 
 
@@ -135,9 +133,8 @@ def run_folders(out: Path) -> list[Path]:
 
 def found_run(folder: Path, hash_of: Callable[[Path], str] = hash_file) -> FoundRun:
     """A run, with what its page shows or hands on held against the journal."""
-    record, fault = freshness.read_journal(folder), ""
-    result: dict[str, Any] | None = None
-    if record is None:
+    record, result, fault = freshness.read_journal(folder) or {}, {}, ""
+    if not record:
         fault = "Its journal, run.json, is missing or cannot be read: nobody can say what made these files."
     elif record["status"] == "failed":
         fault = str(record.get("error") or "It failed; the journal does not say why.")
@@ -150,10 +147,9 @@ def found_run(folder: Path, hash_of: Callable[[Path], str] = hash_file) -> Found
             result = read_object(folder / RESULT, hook=Recorded)
             if result.get("schema_version") != 1:
                 fault = f"{RESULT} is none that this version writes; `tradegoals run` makes it anew."
-                result = None
-    record = record or {}
+    shown = None if fault else result or None
     given = record.get("parameters", {})
-    return FoundRun(folder.parent.name, folder.name, folder, record, fault, result, given)
+    return FoundRun(folder.parent.name, folder.name, folder, record, fault, shown, given)
 
 
 class Site:
@@ -183,8 +179,9 @@ class Site:
         """The links of the page at a place in the site."""
         return Links("../" * place.count("/"), self.figure_ids, frozenset(self.questions))
 
-    def page(self, template: str, place: str, **values: Any) -> Files:
-        """A page at its place; every value is escaped unless it is known to be safe HTML."""
+    def page(self, template: str, place: str = "", **values: Any) -> Files:
+        """A page at its place, or in the folder of its name; values are escaped unless they are known to be safe HTML."""
+        place = place or f"{template}/index.html"
         made = _environment().get_template(f"{template}.html.j2")
         html = made.render(site=self, place=place, up="../" * place.count("/"), **values)
         return {place: html.encode()}
@@ -223,10 +220,8 @@ def _environment() -> Any:
     return environment
 
 
-STYLE = "static/site.css"
-
-
 def static_files() -> Files:
     """Style and scripts of the pages; the style of all begins with that of a run's own page."""
-    files = {f"static/{path.name}": path.read_bytes() for path in sorted((_HERE / "static").iterdir())}
-    return files | {STYLE: (page.TEMPLATES / "page.css").read_bytes() + files[STYLE]}
+    files = {f"static/{path.name}": path.read_bytes() for path in (_HERE / "static").iterdir()}
+    files["static/site.css"] = (page.TEMPLATES / "page.css").read_bytes() + files["static/site.css"]
+    return files

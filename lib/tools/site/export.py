@@ -1,9 +1,8 @@
 """What a paper needs of a run: its figures as SVG or PDF, its tables as CSV or LaTeX.
 
 Figures are drawn again, by executing the run's notebook with its parameters in a kernel that shows every figure in
-these formats, too; nothing is converted, so lines stay sharp at any size. An SVG carries the words that stand for
-the figure as its title. The same run gives the same bytes: files are dated 1970, and identifiers inside them come
-from a fixed salt (`lib.plots.style.use_style`).
+these formats too, so lines stay sharp at any size. The same run gives the same bytes: files are dated 1970, and
+identifiers inside them come from a fixed salt (`lib.plots.style.use_style`).
 """
 
 import base64
@@ -31,10 +30,9 @@ def export(name: str, formats: Collection[str], out: Path) -> list[Path]:
     folder = out / "export" / run.notebook / run.slug
     files: dict[Path, Any] = {}
     if drawn := sorted(FIGURES.keys() & formats):
-        pictures = [one for one in _shown(_execute_again(run)) if FIGURES["svg"] in one["data"]]
-        for number, output in enumerate(pictures, 1):
+        for number, output in enumerate(_shown(_execute_again(run), FIGURES["svg"]), 1):
             files |= {folder / f"figure-{number}.{kind}": _content(output, kind) for kind in drawn}
-    html = "".join(_joined(output, "text/html") for output in _shown(run.content))
+    html = "".join(map("".join, (one["data"]["text/html"] for one in _shown(run.content, "text/html"))))
     for number, frame in enumerate(read_tables(html), 1):
         written = (TABLES[kind] for kind in TABLES if kind in formats)
         files |= {folder / f"table-{number}.{ending}": write(frame) for ending, write in written}
@@ -60,9 +58,10 @@ def find_run(name: str, out: Path) -> FoundRun:
     return run
 
 
-def _shown(notebook: Any) -> list[Any]:
-    """Outputs with data to show."""
-    return [one for cell in notebook["cells"] for one in cell.get("outputs", []) if "data" in one]
+def _shown(notebook: Any, kind: str) -> list[Any]:
+    """Outputs with data of a kind, which notebooks keep as one string or as a list of lines."""
+    outputs = [one for cell in notebook["cells"] for one in cell.get("outputs", [])]
+    return [one for one in outputs if kind in one.get("data", {})]
 
 
 def _execute_again(run: FoundRun) -> Any:
@@ -81,14 +80,9 @@ def _execute_again(run: FoundRun) -> Any:
         raise UserError(f"{run.name}: {str(fault).strip().splitlines()[-1]}") from None
 
 
-def _joined(output: Any, kind: str) -> str:
-    """What a cell showed, which notebooks keep as one string or as a list of lines."""
-    return "".join(output["data"].get(kind, ""))
-
-
 def _content(output: Any, kind: str) -> str | bytes:
     """A picture as a file; an SVG with a title, which screen readers read and browsers show."""
-    text = _joined(output, FIGURES[kind])
+    text = "".join(output["data"][FIGURES[kind]])
     if kind == "pdf":
         return base64.b64decode(text)
     words = escape(output["metadata"].get("image/png", {}).get("alt", ""), quote=False)

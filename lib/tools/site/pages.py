@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markupsafe import Markup
 
@@ -25,9 +25,6 @@ from lib.tools.run.freshness import FAILED, JOURNAL, LIB, NOTEBOOK, RESULT, Sour
 from lib.tools.run.page import read_page
 from lib.tools.site.context import Files, FoundRun, Site
 from lib.tools.strict import slugify
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 STAGES = {
     "From figures to one level a year": "series",
@@ -43,16 +40,11 @@ KEY = ("reporter", "partner", "flow", "currency", "goal", "base_year", "deadline
 Keep = Callable[[str, Any, Callable[[], Any]], Any]
 """A name, what decides the value, and how to make it; the value is one of JSON."""
 
-Row = dict[str, Any]
-"""A goal of a flow, seen from one day."""
-
 
 def run_files(site: Site, run: FoundRun) -> Files:
-    """The files of a run's page: the page, its pictures, its tables as CSV, and what the run itself left.
-
-    A notebook that is not the journal's is not handed on.
-    """
+    """The files of a run's page: the page, its pictures, its tables as CSV, and what the run itself left."""
     place, files, now = f"{run.address}/index.html", {}, Sources()
+    # A notebook that is not the journal's is not handed on.
     for name in (FAILED, JOURNAL) if run.fault else (NOTEBOOK, RESULT, JOURNAL):
         with suppress(FileNotFoundError):  # none, or the run is being executed again at this moment
             files[name] = (run.folder / name).read_bytes()
@@ -130,7 +122,7 @@ def methods_files(site: Site) -> Files:
         stages.append((title, slugify(title), f"lib.{name}", html))
     measured, cited = site.default_run("05_"), site.default_run("00_")
     calibration = _answer_of(site, measured, place) if measured else ""
-    return site.page("methods", place, stages=stages, calibration=calibration, measured=measured, cited=cited)
+    return site.page("methods", stages=stages, calibration=calibration, measured=measured, cited=cited)
 
 
 # --- goals: flow × goal × day, with the probability or the verdict of each reading ---
@@ -138,15 +130,10 @@ def methods_files(site: Site) -> Files:
 
 def goal_files(site: Site, keep: Keep) -> Files:
     """The first page, and the page of all goals with the same as CSV."""
-    place, rows, words = (
-        "index.html",
-        goal_rows(site.runs, keep),
-        keep("words of goals", None, words_of_goals),
-    )
-    flows = list(dict.fromkeys(row["flow"] for row in rows))
-    days = sorted({row["as_of"] for row in rows}, reverse=True)
-    goals = site.page("goals", f"goals/{place}", rows=rows, flows=flows, days=days, labels=words["labels"])
-    last: dict[tuple[str, str, str], Row] = {}
+    place, words = "index.html", keep("words of goals", None, words_of_goals)
+    rows = goal_rows(site.runs, keep)
+    goals = site.page("goals", rows=rows, labels=words["labels"])
+    last: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row in rows:  # each goal as it was seen last
         last.setdefault((row["flow"], row["goal"], row["years"]), row)
     head, run = None, site.default_run("00_")
@@ -159,13 +146,13 @@ def goal_files(site: Site, keep: Keep) -> Files:
     return first | goals | {"goals/goals.csv": as_csv(list(map(_flat, rows)))}
 
 
-def goal_rows(runs: list[FoundRun], keep: Keep) -> list[Row]:
+def goal_rows(runs: list[FoundRun], keep: Keep) -> list[dict[str, Any]]:
     """The rows of the matrix: what was known last first, then what a government stated.
 
     Of these the goal that the collection has by default stands before all. A goal that several notebooks judged as of
     one day is shown once, by the first of them in the collection, and by its default run where that is one of several.
     """
-    seen: dict[tuple[str, ...], Row] = {}
+    seen: dict[tuple[str, ...], dict[str, Any]] = {}
     for run in runs:
         given = run.result.parameters if run.result and run.result.readings else {}
         key = tuple(str(given.get(name)) for name in KEY)
@@ -178,7 +165,8 @@ def goal_rows(runs: list[FoundRun], keep: Keep) -> list[Row]:
     return sorted(rows, key=lambda row: row["as_of"], reverse=True)
 
 
-def _row(run: FoundRun) -> Row:
+def _row(run: FoundRun) -> dict[str, Any]:
+    """A goal of a flow, seen from one day."""
     from lib.analysis.answers import announced
     from lib.cases import GoalCase
     from lib.goals import READINGS
@@ -241,7 +229,7 @@ def _head(run: FoundRun, links: markup.Links) -> dict[str, Any]:
     return {"asked": asked, "flow": case.flow_name, "facts": facts, "picture": picture}
 
 
-def _flat(row: Row) -> dict[str, Any]:
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
     """A row of the matrix as columns of a CSV file; probabilities in full."""
     flat = {name: row[name] for name in ("flow", "goal", "years", "as_of")}
     flat["stated_reading"] = row["reading"]
@@ -251,7 +239,7 @@ def _flat(row: Row) -> dict[str, Any]:
     return flat | {"announced": by.get("announced", ""), "source": by.get("url", ""), "run": row["run"]}
 
 
-# --- the data ---
+# --- the data, and search ---
 
 
 def figures_files(site: Site) -> Files:
@@ -261,15 +249,8 @@ def figures_files(site: Site) -> Files:
     table = figures.load_figures()
     periods = show.periods(table)
     years = [re.findall(r"\d{4}", period)[-1] for period in periods]
-    return site.page(
-        "figures",
-        "figures/index.html",
-        rows=_records(table.assign(period=list(periods), year=years)),
-        printed=show.printed,
-        statuses=[name for name in figures.STATUS if (table["status"] == name).any()],
-        reporters=sorted(table["reporter"].unique()),
-        years=sorted(set(years), reverse=True),
-    )
+    rows = _records(table.assign(period=list(periods), year=years))
+    return site.page("figures", rows=rows, printed=show.printed, statuses=figures.STATUS)
 
 
 def targets_files(site: Site) -> Files:
@@ -286,21 +267,17 @@ def targets_files(site: Site) -> Files:
     years = targets["announced"].str[:4].replace("", "undated")
     return site.page(
         "targets",
-        "targets/index.html",
         rows=_records(targets.assign(year=years)),
         printed=show.printed,
         chances=scores[["p_law", "p_base_known"]].map(percent).to_dict("index"),
         scored=len(scores),
         law=law,
         base=base,
-        outcomes=("yes", "no", "pending", "unknown"),
-        reporters=sorted(targets["reporter"].unique()),
-        years=sorted(set(years), key=lambda year: (year.isdigit(), year), reverse=True),
         **words_of_goals(),
     )
 
 
-def _records(table: "pd.DataFrame") -> list[dict[str, Any]]:
+def _records(table: Any) -> list[dict[str, Any]]:
     """The rows of a table; None stands for what is missing."""
     return table.astype(object).where(table.notna(), None).to_dict("records")
 
@@ -311,13 +288,12 @@ def data_files(site: Site) -> Files:
     texts = [(folder / name).read_text(encoding="utf-8") for name in ("README.md", "reference/README.md")]
     # The title of the page stands above; that of the second text becomes a section of the page.
     text = texts[0].partition("\n")[2] + "\n\n#" + texts[1]
-    html, headings = markup.with_anchors(
-        markup.from_markdown(text, site.links("data/index.html")), {"files": 1}
-    )
+    plain = markup.from_markdown(text, site.links("data/index.html"))
+    html, headings = markup.with_anchors(plain, {"files": 1})
     files = [(resource["path"], resource["title"]) for resource in package.read_package()["resources"]]
     files.append((package.PACKAGE_FILE, "All of them described: types, units, keys, sources, licences"))
     own = {f"data/{name}": (folder / name).read_bytes() for name in site.data_hashes}
-    return own | site.page("data", "data/index.html", text=html, headings=headings, files=files)
+    return own | site.page("data", text=html, headings=headings, files=files)
 
 
 def python_files(site: Site) -> Files:
@@ -329,19 +305,8 @@ def python_files(site: Site) -> Files:
     parts = ("quantiles", "to_dict", "plot", "facts")
     offered |= {f"Answer.{name}": getattr(asking.Answer, name) for name in parts}
     offered |= {f"lib.{name}": getattr(lib, name) for name in lib.__all__}
-    entries = [
-        (name, slugify(name), name + _called_with(one), inspect.getdoc(one)) for name, one in offered.items()
-    ]
-    return site.page("python", "python/index.html", opening=inspect.getdoc(lib), entries=entries)
-
-
-def _called_with(thing: Any) -> str:
-    """The parameters of a function with their defaults, without types, which the words beside it give."""
-    if not inspect.isroutine(thing):
-        return ""
-    parameters = inspect.signature(thing).parameters.values()
-    bare = [one.replace(annotation=one.empty) for one in parameters if one.name != "self"]
-    return str(inspect.Signature(bare))
+    entries = [(name, slugify(name), inspect.getdoc(one)) for name, one in offered.items()]
+    return site.page("python", opening=inspect.getdoc(lib), entries=entries)
 
 
 def whatif_files() -> Files:
@@ -351,9 +316,6 @@ def whatif_files() -> Files:
     return {NAME: build("index.html").encode()}
 
 
-# --- search ---
-
-
 def as_script(**values: Any) -> bytes:
     """Values as a script, since a page opened from disk may not read other files; ASCII, so that none ends it early."""
     lines = (f"self.{name} = {json.dumps(value, separators=(',', ':'))};\n" for name, value in values.items())
@@ -361,10 +323,7 @@ def as_script(**values: Any) -> bytes:
 
 
 def words_files(site: Site) -> Files:
-    """What search knows of the runs: the sections of each notebook, as its first run has them, and every run.
-
-    Each is title, address, kind and text.
-    """
+    """What search knows of the runs: the sections of each notebook, as its first run has them, and every run."""
     documents = [one for name in site.notebooks for one in _sections(site, name)]
     for run in site.runs:
         values = " ".join(str(value) for value in run.parameters.values())
@@ -375,6 +334,7 @@ def words_files(site: Site) -> Files:
 
 
 def _sections(site: Site, name: str) -> Iterator[tuple[str, ...]]:
+    """Title, address, kind and text of each."""
     run, question = site.notebooks[name][0], site.questions[name]
     cells, address = run.content.get("cells", []), f"{run.address}/index.html"
     text = "\n\n".join(text_of(cell) for cell in cells if cell.get("cell_type") == "markdown")
@@ -407,4 +367,4 @@ def search_files(site: Site) -> Files:
         text = f"{row['target_id']} {row['announcer']}, met: {row['met']}. {row['note']}"
         documents.append((title, f"targets/index.html#{row['target_id']}", "target", text))
     words = as_script(DATA_WORDS=documents, SITE_NAMES=sorted(names, key=lambda pair: -len(pair[0])))
-    return site.page("search", "search/index.html") | {"search/data-words.js": words}
+    return site.page("search") | {"search/data-words.js": words}
