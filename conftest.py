@@ -120,7 +120,7 @@ def name_of_warm_kernels() -> str:
     """The name of kernels forked from the server, which begins with the first call, and knows what no kernel is told."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ONLY_THE_SERVER_KNOWS", "1")
-        return SERVER.enter_context(kernels.warm())
+        return SERVER.enter_context(kernels.starting())()
 
 
 @pytest.fixture(scope="session")
@@ -132,7 +132,6 @@ def warm_kernel() -> str:
 @pytest.fixture
 def shared_server(warm_kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands that a test calls in this process take the shared server instead of starting one each."""
-    monkeypatch.setattr(kernels, "warm", lambda: nullcontext(warm_kernel))
     monkeypatch.setattr(kernels, "starting", lambda: nullcontext(lambda: warm_kernel))
 
 
@@ -143,7 +142,6 @@ def warm_only(warm_kernel: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernels, "find", lambda name: find(warm_kernel if name == "python3" else name))
         patch.setattr(kernels, "ORDINARY", warm_kernel)
-        patch.setattr(kernels, "warm", lambda *_: nullcontext(warm_kernel))
         patch.setattr(kernels, "starting", lambda *_: nullcontext(lambda: warm_kernel))
         yield
 

@@ -152,11 +152,11 @@ class FlowCase(Case):
 
     def is_on_record(self) -> bool:
         """Whether any figure of the flow was known on `as_of`."""
-        return len(self._days_known()) > 0
+        return len(self._days_known("figures", self._state())) > 0
 
-    def _days_known(self, of: str = "figures") -> Any:
+    def _days_known(self, of: str, state: Any) -> Any:
         """The days up to `as_of` on which something of the flow became known (`_days`), in order."""
-        days = _days(self.reporter, self.partner, self.flow, of, *self._state())
+        days = _days(self.reporter, self.partner, self.flow, of, *state)
         return days[: np.searchsorted(days, np.datetime64(self.as_of), side="right")]
 
     def title(self) -> str:
@@ -188,20 +188,21 @@ class TrendCase(FlowCase):
         """One level a year from what was known on `as_of`, or from `record`."""
         if record is not None:
             return annual_series(record, self.currency, self.rates())
-        about = self._since_last_of(self._days_known("levels"))
-        return _made("series", about, fig.load_covariates, *self._state()).copy()
+        state = self._state()
+        return _made("series", self._since_last("levels", state), fig.load_covariates, *state).copy()
 
     def days(self) -> list[date]:
         """The days that can change a level: releases, and each January in which an exchange rate is known anew."""
-        return list(self.model_copy(update={"as_of": date.max})._days_known("levels").tolist())
+        return list(_days(self.reporter, self.partner, self.flow, "levels", *self._state()).tolist())
 
     def releases(self) -> pd.DataFrame:
         """What was known of months on `as_of` (`lib.series.releases`)."""
-        about = self._since_last_of(self._days_known("months"))
-        return _made("releases", about, *self._state()).copy()
+        state = self._state()
+        return _made("releases", self._since_last("months", state), *state).copy()
 
-    def _since_last_of(self, days: Any) -> "TrendCase":
-        """The flow on the last of some days: the same for all goals, and for days that know the same."""
+    def _since_last(self, of: str, state: Any) -> "TrendCase":
+        """The flow on the last day known (`_days`): the same for all goals, and for days that know the same."""
+        days = self._days_known(of, state)
         names = ("reporter", "partner", "flow", "currency")
         day = days[-1].item() if len(days) else self.as_of
         return TrendCase.model_construct(as_of=day, **{name: getattr(self, name) for name in names})
@@ -242,9 +243,9 @@ class GoalCase(TrendCase):
         if faults:
             raise UserError("\n".join(faults))
         self.make_goal()
-        # Flows like this one are found by size, in dollars.
-        for year in (self.base_year, int(self.series().index[-1])):
-            self.usd_mn(1.0, year)
+        if self.currency != "USD":  # flows like this one are found by size, in dollars
+            for year in (self.base_year, int(self.series().index[-1])):
+                self.usd_mn(1.0, year)
 
     def make_goal(self) -> Goal:
         """The goal on the base level known on `as_of`."""

@@ -99,7 +99,7 @@ ANALOGUES = (
 )
 
 
-class Spread(NamedTuple):
+class _Spread(NamedTuple):
     """Yearly variance of the log share of a part, and how it divides."""
 
     walk: float  # variance of the lasting change of a year, eta²
@@ -113,7 +113,7 @@ class Spread(NamedTuple):
         return self.walk + 2 * self.noise
 
 
-def divide(variance: float, autocorrelation: float) -> tuple[float, float]:
+def _divide(variance: float, autocorrelation: float) -> tuple[float, float]:
     """Walk and noise from the variance of yearly changes and their lag-1 autocorrelation.
 
     A change is ``eta + e[t] − e[t−1]``: variance ``eta² + 2 epsilon²``, autocovariance ``−epsilon²`` (Harvey 1989,
@@ -124,7 +124,7 @@ def divide(variance: float, autocorrelation: float) -> tuple[float, float]:
 
 
 @lru_cache(maxsize=64)
-def kept_spread(size_usd: float, last_year: int, analogue: str = ANALOGUES[0]) -> Spread:
+def _kept_spread(size_usd: float, last_year: int, analogue: str = ANALOGUES[0]) -> _Spread:
     """The spread of parts of a size (US dollars a year) like one of `ANALOGUES`.
 
     Of the kept years the last one up to `last_year` is taken, the earliest where all are later.
@@ -135,9 +135,9 @@ def kept_spread(size_usd: float, last_year: int, analogue: str = ANALOGUES[0]) -
     rows = rows[rows["analogue"] == analogue]
     year = max((y for y in rows["last_year"] if y <= last_year), default=rows["last_year"].min())
     row = nearest_class(rows[rows["last_year"] == year], int(size_class(size_usd)))
-    walk, noise = divide(row["variance"], row["autocorrelation"])
+    walk, noise = _divide(row["variance"], row["autocorrelation"])
     what = f"{analogue}, {row['series']:.0f} parts of {size_label(int(row['size_class']))}, years to {year}"
-    return Spread(walk, noise, float(row["df"]), what)
+    return _Spread(walk, noise, float(row["df"]), what)
 
 
 DIFFUSE = 1e4
@@ -151,12 +151,12 @@ UNLIKELY = 5
 
 
 @dataclass(frozen=True)
-class Link:
+class _Link:
     """A flow inside a larger one: its published levels by year, millions, and the spread of its share."""
 
     name: str
     levels: pd.Series
-    spread: Spread
+    spread: _Spread
 
 
 @dataclass(frozen=True)
@@ -165,10 +165,8 @@ class Chain:
 
     top: str  # name of the largest flow
     whole: pd.Series  # its levels by year, without gaps, millions
-    links: tuple[Link, ...]  # each inside the one before it; the last one's hidden years are asked for
-    doubtful: tuple[
-        int, ...
-    ] = ()  # years whose level of the last link may be of another scope than earlier ones
+    links: tuple[_Link, ...]  # each inside the one before it; the last one's hidden years are asked for
+    doubtful: tuple[int, ...] = ()  # years in which the last link's level may be of another scope than before
 
     @property
     def members(self) -> list[str]:
@@ -298,16 +296,16 @@ def _whole(levels: pd.Series, base_year: int) -> pd.Series:
 
 def _link(
     case: GoalCase, levels: pd.Series, whole: pd.Series, assume: Assumptions, until: int | None = None
-) -> Link | None:
+) -> _Link | None:
     """A flow inside the whole, its size that of its last level (up to a year); None where it has none in those years."""
     levels = levels[levels.index.isin(whole.index)]
     if levels.empty:
         return None
     before = levels if until is None or levels.index[0] > until else levels.loc[:until]
     size = case.usd_mn(float(before.iloc[-1]), int(before.index[-1])) * 1e6
-    spread = kept_spread(size, min(case.as_of.year - 1, LAST_PANEL_YEAR), assume.analogue)
+    spread = _kept_spread(size, min(case.as_of.year - 1, LAST_PANEL_YEAR), assume.analogue)
     walk, noise = (part * assume.spread_factor for part in (spread.walk, spread.noise))
-    return Link(case.reporter, levels, spread._replace(walk=walk, noise=noise))
+    return _Link(case.reporter, levels, spread._replace(walk=walk, noise=noise))
 
 
 def after_silence(levels: pd.Series) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ import pandas as pd
 
 from lib import figures as fig
 from lib.economies import known_names
-from lib.errors import Fault, UserError, expect_plain, shown_path
+from lib.errors import UserError, expect_plain, shown_path
 from lib.package import FETCHED, KEPT_ONLY_ENV, data_dir, describe
 from lib.tables import file_state
 
@@ -30,8 +30,6 @@ EXTRA = ("source", "snapshot")
 
 SEAL, UNSEALED = b"sha256_of_file", b"0" * 64
 """A key in the footer of a file, and what stands there while the checksum of the whole is computed."""
-
-EXPECTED = "one; remove it and fetch again, which with --offline takes the answers kept before"
 
 SERIES = ["partner", "flow", "period_start", "period_end", "unit", "source"]
 """What the vintages of one value have in common, within a reporter."""
@@ -49,8 +47,13 @@ def is_left_out() -> bool:
 
 def path_of(reporter: str) -> Path:
     """The file of a reporter's fetched figures, there or not."""
+    return folder() / _file_name(reporter)
+
+
+@lru_cache
+def _file_name(reporter: str) -> str:
     plain = unicodedata.normalize("NFKD", reporter).encode("ascii", "ignore").decode().lower()
-    return folder() / f"{re.sub('[^a-z0-9]+', '-', plain).strip('-') or 'x'}.parquet"
+    return f"{re.sub('[^a-z0-9]+', '-', plain).strip('-') or 'x'}.parquet"
 
 
 def files() -> list[Path]:
@@ -58,7 +61,7 @@ def files() -> list[Path]:
     return sorted(folder().glob("*.parquet"))
 
 
-def columns() -> list[str]:
+def _columns() -> list[str]:
     """The columns of a file, in order."""
     return [*(field["name"] for field in describe("figures")["schema"]["fields"]), *EXTRA]
 
@@ -68,6 +71,12 @@ def read(reporter: str) -> pd.DataFrame:
 
     A value that a later answer of its source replaced has the status preliminary.
     """
+    found = _find(reporter)
+    return (_read_once(path_of(reporter), found) if found else _read_once(None, ())).copy()
+
+
+def _find(reporter: str) -> tuple[Any, ...]:
+    """The state of a reporter's file; empty where nothing was fetched."""
     path = path_of(reporter)
     try:
         # Opened even where nothing was fetched: the journal of a run then notes on what it depends.
@@ -77,8 +86,7 @@ def read(reporter: str) -> pd.DataFrame:
         pass
     except OSError as error:
         raise UserError(f"{shown_path(path)}: cannot be read ({error.strerror})") from None
-    now = state(reporter)
-    return (_read_once(path, now) if len(now) > 1 else _read_once(None, ())).copy()
+    return state(reporter)[1:]
 
 
 @lru_cache(maxsize=8)
@@ -96,7 +104,7 @@ def with_derived(rows: pd.DataFrame) -> pd.DataFrame:
 
 def state(reporter: str) -> tuple[Any, ...]:
     """What changes when figures of a reporter are fetched: a key for what was computed from them."""
-    return () if is_left_out() else (str(path_of(reporter)), *file_state(path_of(reporter)))
+    return () if is_left_out() else (str(path := path_of(reporter)), *file_state(path))
 
 
 def hint(reporter: str, partner: str) -> str:
@@ -108,8 +116,9 @@ def hint(reporter: str, partner: str) -> str:
 
 def beside(figures: pd.DataFrame, reporter: str) -> pd.DataFrame:
     """Curated figures with those fetched for a reporter, under a plain index."""
-    rows = read(reporter)
-    return pd.concat([figures, rows[figures.columns]], ignore_index=True) if len(rows) else figures
+    if not _find(reporter):  # nearly always, and to make an empty table takes longer than a fork
+        return figures
+    return pd.concat([figures, read(reporter)[figures.columns]], ignore_index=True)
 
 
 def place_of(rows: pd.DataFrame) -> str:
@@ -121,14 +130,14 @@ def place_of(rows: pd.DataFrame) -> str:
 
 def empty() -> pd.DataFrame:
     """A table without rows, its columns typed."""
-    return typed(pd.DataFrame({name: pd.Series(dtype="str") for name in columns()}))
+    return typed(pd.DataFrame({name: pd.Series(dtype="str") for name in _columns()}))
 
 
 def typed(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows with the columns of a file in order: dates as datetime64, numbers as float64, all else text."""
     numbers, dates = ("value", "yoy_pct"), ("period_start", "period_end", "known_by")
     kinds = dict.fromkeys(numbers, "float64") | dict.fromkeys(dates, "datetime64[us]")
-    table = rows.reindex(columns=columns()).reset_index(drop=True)
+    table = rows.reindex(columns=_columns()).reset_index(drop=True)
     for name in table:
         given = table[name]
         if name in kinds and pd.api.types.is_string_dtype(given):
@@ -146,12 +155,13 @@ def read_file(path: Path, names: list[str] | None = None) -> pd.DataFrame:
         place, digest = seal_of(content)
         if content[place:][: len(digest)] != digest:
             raise ValueError("its checksum is not that of its content")
-        if names is None and rows.columns.tolist() != columns():
-            raise ValueError(f"not the columns {', '.join(columns())}")
+        if names is None and rows.columns.tolist() != _columns():
+            raise ValueError(f"not the columns {', '.join(_columns())}")
         return rows
     except Exception as error:  # damage makes pyarrow and pandas raise whatever their many parts raise
         found = f"a file that cannot be read as parquet ({' '.join(str(error).split())})"
-        raise UserError(f"{shown_path(path)}: found {found}, expected {EXPECTED}") from None
+        expected = "one; remove it and fetch again, which with --offline takes the answers kept before"
+        raise UserError(f"{shown_path(path)}: found {found}, expected {expected}") from None
 
 
 def seal_of(content: bytes) -> tuple[int, bytes]:
@@ -165,13 +175,12 @@ def seal_of(content: bytes) -> tuple[int, bytes]:
     return place, digest.hexdigest().encode()
 
 
-def check() -> list[Fault]:
-    """Find the files that cannot be read."""
+def check() -> list[str]:
+    """Say which files cannot be read, and why."""
     faults = []
     for path in files():
         try:
             read_file(path)
         except UserError as error:
-            found = str(error).partition(": found ")[2].partition(", expected ")[0]
-            faults.append(Fault(shown_path(path), 1, "", found, EXPECTED))
+            faults.append(str(error))
     return faults

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from lib import tables
@@ -25,42 +25,9 @@ AUTHORITIES = {
     "unstated": "the text is known not to say whose statistics it uses",
 }
 """Who stands behind a figure, the preferred one of two that contradict one another first."""
-
-
-class Use(NamedTuple):
-    """What a status means and what may be taken from a figure that has it."""
-
-    meaning: str
-    level: bool = True
-    growth: bool = True
-    last_resort: bool = False  # the level may fill a gap that nothing better fills, and must be shown as such
-
-
-STATUS = {
-    "ok": Use("nothing speaks against it"),
-    "preliminary": Use("an early value that a later text replaced"),
-    "estimate": Use("an estimate of who published it, not reported by the country itself"),
-    "rounded": Use("rounded in print: about, over, or two or three digits of a finer figure"),
-    "secondary": Use("at second hand, from a paper or page that cites no dated release"),
-    "relabelled": Use("printed under the other flow, assigned by consistency with other releases"),
-    "date_trap": Use("right, but the words of the text point to another year"),
-    "growth_swapped": Use("the printed growth belongs to the other flow", True, False),
-    "growth_conflict": Use("the printed growth does not fit the levels", True, False),
-    "converted": Use(
-        "a level that the press converted; its growth is that of the other currency", False, False, True
-    ),
-    "partial_scope": Use("covers less than reporter, flow and period say", False, False, True),
-    "misprint": Use("the printed level contradicts its own parts; the growth fits them", False, True),
-    "growth_only": Use("only a growth rate was published", False, True),
-    "currency_error": Use("printed in the wrong currency", False, False),
-    "misattributed": Use("printed as the figure of another reporter", False, False),
-    "misdated": Use("printed as the figure of another period", False, False),
-    "conflict": Use("contradicted by better figures for the same period", False, False),
-    "doubtful_scale": Use("probably a slip of the unit", False, False),
-    "unlinked": Use("read, but its address was not kept, so that nobody can check it", False, False),
-    "goal": Use("a goal, not an outcome", False, False),
-}
-_USES = pd.DataFrame(STATUS, Use._fields).T.drop(columns="meaning").astype(bool)
+STATUS = pd.read_csv(Path(__file__).with_name("statuses.csv"), index_col="status")
+"""What a status means, and what may be taken from a figure that has it: its level, its growth, its level as the last
+resort (it may fill a gap that nothing better fills, and must be shown as such)."""
 
 
 def load_figures(path: str | Path | None = None) -> pd.DataFrame:
@@ -133,7 +100,7 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows.reset_index()
     money = rows["unit"].str.extract(r"^([A-Z]{3}) (mn|bn)$")
     known = last_days(rows["published"]).fillna(rows["known_by"]).fillna(pd.Timestamp(UNDATED_KNOWN_FROM))
-    use = _USES.loc[rows["status"]].set_axis(rows.index)
+    use = STATUS.loc[rows["status"]].set_axis(rows.index)
     has_value = rows["value"].notna()
     return rows.assign(
         known_from=known.astype("datetime64[us]"),
@@ -185,10 +152,15 @@ def select(figures: pd.DataFrame, reporter: str, partner: str, flow: str) -> pd.
 
 def annual(figures: pd.DataFrame) -> pd.DataFrame:
     """Return the figures that cover exactly one calendar year, with that `year` (int64)."""
+    whole, year = whole_years(figures)
+    return figures[whole].assign(year=year[whole])
+
+
+def whole_years(figures: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return which figures cover exactly one calendar year, and the year in which each begins (int64)."""
     first, last = (figures[name].to_numpy("datetime64[D]") for name in ("period_start", "period_end"))
     year = first.astype("datetime64[Y]")
-    whole = (first == year) & (last + 1 == year + 1)
-    return figures[whole].assign(year=year[whole].astype("int64") + 1970)
+    return (first == year) & (last + 1 == year + 1), year.astype("int64") + 1970
 
 
 def sources(rows: pd.DataFrame) -> pd.DataFrame:

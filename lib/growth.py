@@ -30,7 +30,7 @@ ABOVE_MINUS_ONE: Bound = (lambda x: x > -1, "a rate above −1 (−100 %)")
 RATE: Bound = (lambda x: x >= -1, "a rate of −1 (−100 %) or more")
 
 
-def read(**arguments: tuple[Numbers, Bound]) -> list[Numbers]:
+def _read(**arguments: tuple[Numbers, Bound]) -> list[Numbers]:
     """Each argument as float64 number, array or Series, within its bound.
 
     Parameters
@@ -78,7 +78,7 @@ def _number(name: str, value: Numbers, bound: Bound) -> Numbers:
     return number
 
 
-def plain(result: Numbers) -> Numbers:
+def _plain(result: Numbers) -> Numbers:
     """Make a NumPy scalar a Python float: notebooks then show 0.25, not np.float64(0.25)."""
     return float(result) if np.ndim(result) == 0 else result
 
@@ -122,8 +122,8 @@ def cagr(start: Numbers, end: Numbers, years: Numbers) -> Numbers:
     -------
     Fraction a year; −1 where `end` is 0.
     """
-    start, end, years = read(start=(start, POSITIVE), end=(end, NOT_NEGATIVE), years=(years, POSITIVE))
-    return plain((end / start) ** (1 / years) - 1)
+    start, end, years = _read(start=(start, POSITIVE), end=(end, NOT_NEGATIVE), years=(years, POSITIVE))
+    return _plain((end / start) ** (1 / years) - 1)
 
 
 def implied_base(value: Numbers, growth: Numbers) -> Numbers:
@@ -131,13 +131,13 @@ def implied_base(value: Numbers, growth: Numbers) -> Numbers:
 
     "US$230 million, up 50 %" implies 153.33 a year earlier. Growth of −1 implies no base and is an error.
     """
-    value, growth = read(value=(value, NOT_NEGATIVE), growth=(growth, ABOVE_MINUS_ONE))
-    return plain(value / (1 + growth))
+    value, growth = _read(value=(value, NOT_NEGATIVE), growth=(growth, ABOVE_MINUS_ONE))
+    return _plain(value / (1 + growth))
 
 
 def required_rate(latest: Numbers, target: Numbers, years: Numbers) -> Numbers:
     """Growth a year still needed from `latest` to `target` in the `years` left; negative if above it."""
-    return cagr(*read(latest=(latest, POSITIVE), target=(target, NOT_NEGATIVE), years=(years, POSITIVE)))
+    return cagr(*_read(latest=(latest, POSITIVE), target=(target, NOT_NEGATIVE), years=(years, POSITIVE)))
 
 
 def required_mean(rate: Numbers, years: int, past_rates: Numbers) -> Numbers:
@@ -153,13 +153,13 @@ def required_mean(rate: Numbers, years: int, past_rates: Numbers) -> Numbers:
     past_rates : shape (..., k), 0 ≤ k < years
         Yearly rates that already happened, from the first year on.
     """
-    (rate,), (past,) = read(rate=(rate, RATE)), read(past_rates=(past_rates, RATE))
+    (rate,), (past,) = _read(rate=(rate, RATE)), _read(past_rates=(past_rates, RATE))
     past = np.atleast_1d(np.asarray(past))
     if not float(years).is_integer() or years <= (k := past.shape[-1]):
         raise UserError(
             f"years: found {years}, expected a whole number above the {past.shape[-1]} past rates"
         )
-    return plain((years * rate - past.sum(axis=-1)) / (int(years) - k))
+    return _plain((years * rate - past.sum(axis=-1)) / (int(years) - k))
 
 
 def goal_path(base: Numbers, rate: Numbers, years: Numbers) -> Numbers:
@@ -170,15 +170,15 @@ def goal_path(base: Numbers, rate: Numbers, years: Numbers) -> Numbers:
     """
     if isinstance(years, pd.Index):
         years = pd.Series(years, index=years)
-    base, rate, years = read(base=(base, POSITIVE), rate=(rate, ABOVE_MINUS_ONE), years=(years, FINITE))
-    return plain(base * (1 + rate) ** years)
+    base, rate, years = _read(base=(base, POSITIVE), rate=(rate, ABOVE_MINUS_ONE), years=(years, FINITE))
+    return _plain(base * (1 + rate) ** years)
 
 
 def doubling_time(rate: Numbers) -> Numbers:
     """Years in which a level doubles at `rate` a year: ln 2 / ln(1 + rate); inf where it does not grow."""
-    (rate,) = read(rate=(rate, ABOVE_MINUS_ONE))
+    (rate,) = _read(rate=(rate, ABOVE_MINUS_ONE))
     with np.errstate(divide="ignore"):
-        return plain(np.log(2) / np.log1p(rate * (rate > 0) + 0.0))
+        return _plain(np.log(2) / np.log1p(rate * (rate > 0) + 0.0))
 
 
 def unwind_ytd(cumulative: pd.Series) -> pd.DataFrame:
@@ -206,7 +206,7 @@ def unwind_ytd(cumulative: pd.Series) -> pd.DataFrame:
     months = pd.Index(cumulative.index)
     if not (pd.api.types.is_integer_dtype(months) and months.isin(range(1, 13)).all() and months.is_unique):
         raise UserError(f"cumulative: found {list(months)}, expected distinct months from 1 to 12")
-    (levels,) = read(cumulative=(cumulative, NOT_NEGATIVE))
+    (levels,) = _read(cumulative=(cumulative, NOT_NEGATIVE))
     levels = levels.dropna().sort_index()
     last = levels.index.to_numpy(dtype=int)
     first = np.concatenate([[0], last])[: len(last)] + 1
@@ -233,7 +233,7 @@ def contributions(parts: pd.DataFrame) -> pd.DataFrame:
         Each row adds up to `yoy` of the total; the year after a total of 0 is missing. A missing part makes the
         total unknown: that year and the next are missing in all columns.
     """
-    levels = parts.apply(lambda part: read(**{str(part.name): (part, NOT_NEGATIVE)})[0])
+    levels = parts.apply(lambda part: _read(**{str(part.name): (part, NOT_NEGATIVE)})[0])
     total, total_before = _with_year_before(levels.sum(axis=1, skipna=False))
     change = levels - _year_before(levels)
     return change.div(total_before, axis=0).where(total.notna())
@@ -241,7 +241,7 @@ def contributions(parts: pd.DataFrame) -> pd.DataFrame:
 
 def _with_year_before(levels: Numbers) -> tuple[Numbers, Numbers]:
     """Levels, and the levels one year earlier: positive, NaN where there is none or nothing was traded."""
-    (now,) = read(levels=(levels, NOT_NEGATIVE))
+    (now,) = _read(levels=(levels, NOT_NEGATIVE))
     if np.ndim(now) == 0:
         raise UserError(f"levels: found the single number {now:g}, expected levels of several years")
     if isinstance(now, pd.Series):

@@ -272,7 +272,8 @@ def given(
     row = np.zeros((1, len(law.years)))
     for year, coefficient in coefficients.items():
         row[0, law.column(year)] = coefficient
-    return _given(law, row, [value], np.square(list(errors))[None], np.array(list(errors.values())), 0.0)
+    scales = np.array(list(errors.values())), np.square(list(errors))
+    return given_all(law, row, [value], [[1.0]], scales=scales)
 
 
 def given_all(
@@ -282,8 +283,9 @@ def given_all(
     covariance: ArrayLike,
     df: float = np.inf,
     correlation: float = 0.0,
+    scales: tuple[Array, Array] = (np.ones(1), np.ones(1)),
 ) -> Law:
-    """The law after m observations whose errors are correlated.
+    """The law after m observations whose errors are correlated: each component once for each scale of the errors.
 
     Parameters
     ----------
@@ -291,24 +293,18 @@ def given_all(
     df : degrees of freedom; below infinity the errors are jointly Student-t with one scale, in 10 components.
     correlation : of each error with the error of the law as a forecast of the sum (Bates & Granger 1969, eqs 1-2); of
         errors that are independent of one another.
+    scales : weights and factors of `covariance`, where it is one of several.
     """
+    if np.isfinite(df):
+        scales = mixtures.variance_nodes(df, mixtures.ERROR_NODES)
+    shares, factors = scales
     variances, axes = np.linalg.eigh(np.asarray(covariance, dtype=float))
     rows, turned = axes.T @ np.asarray(coefficients, dtype=float), axes.T @ np.asarray(values, dtype=float)
-    shares, scales = np.ones(1), np.ones(1)
-    if np.isfinite(df):
-        shares, scales = mixtures.variance_nodes(df, mixtures.ERROR_NODES)
-    return _given(law, rows, turned, np.outer(np.maximum(variances, 0.0), scales), shares, correlation)
-
-
-def _given(law: Law, rows: Array, values: ArrayLike, errors: Array, shares: Array, correlation: float) -> Law:
-    """The law after m independent observations, each component once for each node of their errors.
-
-    Rows have the shape (m, n), values (m,), errors (their variances) (m, nodes), shares (nodes,).
-    """
+    errors = np.outer(np.maximum(variances, 0.0), factors)
     k, nodes = len(law.weights), len(shares)
     means, covariances = np.tile(law.means, (nodes, 1)), np.tile(law.covariances, (nodes, 1, 1))
     after = Law(law.years, np.outer(shares / shares.sum(), law.weights).ravel(), means, covariances)
-    for row, value, error in zip(rows, np.asarray(values), errors, strict=True):
+    for row, value, error in zip(rows, turned, errors, strict=True):
         logs, means, covariances = _condition(after, row, float(value), np.repeat(error, k), correlation)
         after = Law(law.years, np.exp(logs - logsumexp(logs)), means, covariances)
     return after

@@ -16,7 +16,7 @@ panels in which sub-flows and totals are both known and kept in ``data/reference
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ from lib import law as laws
 from lib.cases import FlowCase, GoalCase
 from lib.errors import UserError
 from lib.evidence import LARGER, LATER, PIECES, Assumptions, Inferred
-from lib.goals import Goal, Kind, Verdict
+from lib.goals import Goal, Kind, Reading, Verdict
 from lib.law import FAN, Law, Posterior
 from lib.reference import Prior, read_kept
 from lib.results import Estimate
@@ -45,23 +45,15 @@ OUT_OF_REACH = "No flow like this one comes near the goal: probability 0.000."
 NEXT_TO_NOTHING = "Any flow like this one reaches the goal: probability 1.000."
 
 
-class Parent(NamedTuple):
-    """A flow that contains the one to be forecast: its name, yearly log growth rates, and reference class."""
-
-    name: str
-    growth: ArrayLike
-    prior: Prior
-
-
-def prior_with_parents(
-    reference: Prior, parents: Sequence[Parent], own: ArrayLike, weight: float
+def _prior_with_parents(
+    reference: Prior, parents: Sequence[tuple[str, ArrayLike, Prior]], own: ArrayLike, weight: float
 ) -> tuple[Prior, pd.DataFrame]:
     """Prior of a sub-flow from its reference class and its parents, and how much comes from where.
 
     Parameters
     ----------
     reference : prior of the flow's own size class, its drift `lib.law.drawn`; so are the parents'.
-    parents : from the nearest (the province) to the farthest (the country).
+    parents : larger flows, from the nearest (the province) to the farthest (the country): name, log growth rates, prior.
     own : the flow's own log growth rates, as they will be given to `lib.law.posterior`; they do not change the
         prior, only the shares.
     weight : of a parent's difference from its class, 0 to 1.
@@ -73,13 +65,13 @@ def prior_with_parents(
     """
     own_share, own_drift = _own_drift(own, reference)
     rows, left, moved = [("own figures", own_share, own_drift)], 1.0 - own_share, 0.0
-    for parent in parents:
-        share, drift = _own_drift(parent.growth, parent.prior)
-        special = drift - parent.prior.drift
-        rows.append((parent.name, left * weight * share, reference.drift + special))
+    for name, rates, prior in parents:
+        share, drift = _own_drift(rates, prior)
+        special = drift - prior.drift
+        rows.append((name, left * weight * share, reference.drift + special))
         moved += left * weight * share * special / (1.0 - own_share)
         left *= weight * (1 - share)
-    names = ", ".join(parent.name for parent in parents)
+    names = ", ".join(name for name, _, _ in parents)
     source = f"{reference.source}; drift moved by {names}" if parents else reference.source
     rows.append(("reference class", 1.0 - sum(share for _, share, _ in rows), reference.drift))
     table = pd.DataFrame(rows, columns=["source", "share", "drift"])
@@ -106,7 +98,7 @@ class Expectation:
     world: bool  # whether the partner is the world, whose flows have a reference class of their own
     prior: Prior  # what other flows say
     posterior: Posterior  # what remains after the flow's own rates
-    shares: pd.DataFrame  # how much of the expected drift comes from where (`prior_with_parents`)
+    shares: pd.DataFrame  # how much of the expected drift comes from where (`_prior_with_parents`)
 
 
 def expect(case: GoalCase, levels: pd.Series) -> Expectation:
@@ -118,11 +110,11 @@ def expect(case: GoalCase, levels: pd.Series) -> Expectation:
         before = larger.series()["value_mn"].loc[:origin]
         if len(before) > 1:
             its_class = prior_for(larger, float(before.iloc[-1]), int(before.index[-1]))
-            parents.append(Parent(larger.label_beside(case), growth.log_growth(before), its_class))
+            parents.append((larger.label_beside(case), growth.log_growth(before), its_class))
     # Of a parent's difference from its class the median of the kept slopes counts.
     weight = float(np.clip(read_kept("parent_weights.csv")["slope"].median(), 0, 1))
     own_class = prior_for(case, level, origin)
-    prior, shares = prior_with_parents(own_class, parents, rates, weight)
+    prior, shares = _prior_with_parents(own_class, parents, rates, weight)
     size = case.usd_mn(level, origin) * 1e6
     posterior = laws.posterior(rates, prior)
     return Expectation(origin, level, size, case.partner == WORLD, prior, posterior, shares)
@@ -212,15 +204,18 @@ class Answer:
 
         Of the larger flows the largest comes first, then those inside it one by one.
         """
-        left = [*PIECES, *(larger.reporter for larger in self.case.lineage())]
-        rows = {"own yearly levels": of(self.case, left, self.assume).chances}
+        taken: list[str] = []
+        kinds = {"own yearly levels": taken.copy()}
         for kind, what in self.evidence.items():
-            left.remove(kind)
+            taken.append(kind)
             inside = self.inferred.chain.members if kind == LARGER and self.inferred else [kind]
             for name in inside:
-                left = [one for one in left if one != name]
-                label = f"{kind}: {what if name == kind else name}"
-                rows[label] = of(self.case, left, self.assume).chances
+                taken.append(name)
+                kinds[f"{kind}: {what if name == kind else name}"] = taken.copy()
+        rows = dict.fromkeys(kinds, self.chances)  # the last knows all
+        if self.expected is not None:
+            for label in list(kinds)[:-1]:
+                rows[label] = _chances(self, _learn(self, self.expected, kinds[label])[0])
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("evidence")
 
 
@@ -249,13 +244,22 @@ def of(case: GoalCase, without: Collection[str] = (), assume: Assumptions | None
     needed = goals.needed_rates(goal, levels, kind == "inferred")
     assume, nothing = Assumptions.of(case) if assume is None else assume, pd.Series(dtype=float)
     found = Answer(case, goal, levels, verdicts, kind, nothing, needed, assume=assume)
-    undecided = [verdict.reading for verdict in verdicts if verdict.outcome in ("open", "unknown")]
-    if not undecided:
+    if not _undecided(verdicts):
         return found
     expected = expect(case, levels.loc[: goal.deadline])
     law, used, inferred = _learn(found, expected, set(names) - set(without))
-    odds = laws.chances(law, goal, levels).reindex(undecided).dropna().clip(SUREST, 1 - SUREST)
+    odds = _chances(found, law)
     return replace(found, chances=odds, law=law, expected=expected, evidence=used, inferred=inferred)
+
+
+def _undecided(verdicts: Sequence[Verdict]) -> list[Reading]:
+    return [verdict.reading for verdict in verdicts if verdict.outcome in ("open", "unknown")]
+
+
+def _chances(asked: Answer, law: Law) -> pd.Series:
+    """Probability by reading, of those that the figures do not decide."""
+    odds = laws.chances(law, asked.goal, asked.levels).reindex(_undecided(asked.verdicts))
+    return odds.dropna().clip(SUREST, 1 - SUREST)
 
 
 def _learn(asked: Answer, expected: Expectation, kinds: Collection[str]) -> _Learnt:

@@ -25,15 +25,16 @@ import pandas as pd
 
 from lib.economies import check_currency
 from lib.errors import UserError
-from lib.figures import AUTHORITIES, annual
+from lib.figures import AUTHORITIES, whole_years
 from lib.growth import implied_base
 
 GRADES = ("published", "implied", "converted", "implied, converted", "press conversion", "partial scope")
 """From the most to the least trusted way to know a year's level."""
 LAST_RESORT = {"converted": "press conversion", "partial_scope": "partial scope"}
 """Grade of the levels whose status makes them a last resort."""
-STATUS_ORDER = ["ok", "date_trap", "growth_swapped", "growth_conflict", "relabelled"]
-STATUS_ORDER += ["preliminary", "estimate", "rounded", "secondary"]
+_ORDER = ["ok", "date_trap", "growth_swapped", "growth_conflict", "relabelled"]
+_ORDER += ["preliminary", "estimate", "rounded", "secondary"]
+_STATUS, _AUTHORITY = ({name: place for place, name in enumerate(order)} for order in (_ORDER, AUTHORITIES))
 PER_USD = "_per_usd"
 """How the names of covariates end that are rates: "cny_per_usd"."""
 
@@ -78,9 +79,21 @@ class Level(NamedTuple):
     currency: str
 
 
-USED = ["period_start", "period_end", "value_mn", "value", "yoy_pct", "currency", "figure_id", "status"]
-USED += ["authority", "known_from", "level_usable", "growth_usable", "last_resort"]
-"""Columns that a choice among figures looks at: every copy of a frame costs by its columns."""
+class _Figure(NamedTuple):
+    """What a choice among figures looks at, of one that covers a period, such as a year."""
+
+    period: Any
+    value_mn: float
+    value: float
+    yoy_pct: float
+    currency: str
+    figure_id: str
+    status: str
+    authority: str
+    known_from: pd.Timestamp
+    level_usable: bool
+    growth_usable: bool
+    last_resort: bool
 
 
 def annual_series(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -99,7 +112,13 @@ def annual_series(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | No
         rows.append((year, best.value_mn, best.grade, best.figure_id, min(values), max(values), len(names)))
     kinds = {"year": "int64", "value_mn": "float64", "grade": "str", "figure_id": "str"}
     kinds |= {"low_mn": "float64", "high_mn": "float64", "sources": "int64"}
-    return pd.DataFrame(rows, columns=list(kinds)).astype(kinds).set_index("year")
+    return _frame(rows, kinds).set_index("year")
+
+
+def _frame(rows: list[Any], kinds: dict[str, str]) -> pd.DataFrame:
+    """Rows as a table of typed columns."""
+    columns = zip(kinds.items(), zip(*rows, strict=True) if rows else [()] * len(kinds), strict=True)
+    return pd.DataFrame({name: pd.array(values, dtype=kind) for (name, kind), values in columns})
 
 
 def offers(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | None) -> list[Level]:
@@ -116,7 +135,7 @@ def offers(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | None) -> 
     if any(len(figures[name].unique()) > 1 for name in ("reporter", "partner", "flow")):
         raise UserError("series: found figures of several flows, expected one reporter, partner and flow")
     # Ranked once: what is taken out of it, or moved by a year as a whole, keeps the order.
-    rows = list(_ranked(annual(figures[USED])).itertuples(index=False))
+    rows = _ranked(figures, *whole_years(figures))
     own, other = ([row for row in rows if (row.currency == currency) == inside] for inside in (True, False))
     table = {} if rates is None else {str(name): column.to_dict() for name, column in rates.items()}
     offers = [
@@ -131,7 +150,7 @@ def offers(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | None) -> 
 
 def _level(row: Any, grade: str) -> Level:
     """What a figure prints."""
-    return Level(row.year, row.value_mn, grade, row.figure_id, row.status, row.authority, row.currency)
+    return Level(row.period, row.value_mn, grade, row.figure_id, row.status, row.authority, row.currency)
 
 
 def _implied(rows: list[Any], grade: str) -> Iterator[Level]:
@@ -139,10 +158,10 @@ def _implied(rows: list[Any], grade: str) -> Iterator[Level]:
     best: dict[int, Any] = {}
     for row in rows:
         if row.level_usable and row.growth_usable and not np.isnan(row.yoy_pct):
-            best.setdefault(row.year, row)
+            best.setdefault(row.period, row)
     for row in best.values():
         base = float(implied_base(row.value_mn, row.yoy_pct / 100))
-        yield _level(row, grade)._replace(year=row.year - 1, value_mn=base)
+        yield _level(row, grade)._replace(year=row.period - 1, value_mn=base)
 
 
 def _converted(levels: Iterable[Level], currency: str, rates: dict[str, dict[int, float]]) -> Iterator[Level]:
@@ -153,18 +172,16 @@ def _converted(levels: Iterable[Level], currency: str, rates: dict[str, dict[int
             yield one._replace(value_mn=value, currency=currency)
 
 
-def _ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:
-    """Rows with a level, the preferred one of each period (a column, such as the year) first."""
-    known = rows[rows["value_mn"].notna()]
-    status, authority = ({name: i for i, name in enumerate(order)} for order in (STATUS_ORDER, AUTHORITIES))
-    keys = [  # the last one counts first
-        -known["known_from"].astype("int64").to_numpy(),
-        [-_significant_digits(value) for value in known["value"]],
-        [authority.get(name, len(authority)) for name in known["authority"]],
-        [status.get(name, len(status)) for name in known["status"]],
-        known[period].to_numpy(),
-    ]
-    return known.iloc[np.lexsort(keys)]
+def _ranked(figures: pd.DataFrame, kept: np.ndarray, period: np.ndarray) -> list[_Figure]:
+    """The kept figures with a level by their periods, the preferred one of each first."""
+    columns = (figures[name].to_numpy(object)[kept] for name in _Figure._fields[1:])
+    rows = map(_Figure, period[kept].tolist(), *columns)
+    return sorted((row for row in rows if not np.isnan(row.value_mn)), key=_preference)
+
+
+def _preference(row: _Figure) -> tuple[int, ...]:
+    judged = _STATUS.get(row.status, len(_STATUS)), _AUTHORITY.get(row.authority, len(_AUTHORITY))
+    return row.period, *judged, -_significant_digits(row.value), -row.known_from.value
 
 
 def _significant_digits(value: float) -> int:
@@ -174,7 +191,9 @@ def _significant_digits(value: float) -> int:
 
 MONTHS = range(1, 12)
 """Months after which a year is still running."""
-COLUMNS = ("year", "first_month", "last_month", "value_mn", "growth", "known_from", "status", "figure_id")
+COLUMNS = dict.fromkeys(("year", "first_month", "last_month"), "int64")
+COLUMNS |= dict.fromkeys(("value_mn", "growth"), "float64") | {"known_from": "datetime64[us]"}
+COLUMNS |= dict.fromkeys(("status", "figure_id"), "str")
 
 
 def releases(record: pd.DataFrame, currency: str) -> pd.DataFrame:
@@ -193,35 +212,25 @@ def releases(record: pd.DataFrame, currency: str) -> pd.DataFrame:
     stretch), status, figure_id. Of several figures for one stretch the preferred one of `lib.series` is kept; a
     press conversion counts only where there is nothing better, a figure of partial scope never.
     """
-    record = record[USED]
-    start, end = (record[name].to_numpy().astype("datetime64[D]") for name in ("period_start", "period_end"))
+    start, end = (record[name].to_numpy("datetime64[D]") for name in ("period_start", "period_end"))
     first, after = start.astype("datetime64[M]"), (end + 1).astype("datetime64[M]")
     year = start.astype("datetime64[Y]")
     whole = (start == first) & (end + 1 == after) & (end.astype("datetime64[Y]") == year)
     usable = record["level_usable"] | (record["last_resort"] & (record["status"] == "converted"))
-    kept = whole & (after - first < np.timedelta64(12, "M")) & usable & (record["currency"] == currency)
-    months = {
-        "year": (year.astype("int64") + 1970)[kept],
-        "first_month": ((first - year).astype("int64") + 1)[kept],
-        "last_month": (after - year).astype("int64")[kept],
-    }
-    rows = record[kept]
-    rows = rows.assign(**months, growth=rows["yoy_pct"].where(rows["growth_usable"]) / 100)
-    return _best(rows)[list(COLUMNS)]
-
-
-def _best(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row a stretch: the best level, the growth of the best figure that has one, the earliest day."""
-    stretch = rows["year"] * 10_000 + rows["first_month"] * 100 + rows["last_month"]
-    order = _ranked(rows.assign(stretch=stretch), "stretch")
-    first = np.flatnonzero(np.diff(order["stretch"], prepend=-1))
-    if not len(first):
-        return order
-    groups = np.split(order["growth"].to_numpy(), first[1:])
-    growth = [next((one for one in group if not np.isnan(one)), np.nan) for group in groups]
-    known = np.minimum.reduceat(order["known_from"].to_numpy().astype("int64"), first)
-    best = order.take(first).reset_index(drop=True)
-    return best.assign(growth=growth, known_from=known.astype(order["known_from"].dtype))
+    usable = (usable & (record["currency"] == currency)).to_numpy()
+    kept = whole & (after - first < np.timedelta64(12, "M")) & usable
+    numbers = [
+        year.astype("int64") + 1970,
+        (first - year).astype("int64") + 1,
+        (after - year).astype("int64"),
+    ]
+    rows = []
+    for months, stretch in groupby(_ranked(record, kept, np.column_stack(numbers)), lambda one: one.period):
+        found = list(stretch)
+        growth = (one.yoy_pct / 100 for one in found if one.growth_usable and not np.isnan(one.yoy_pct))
+        best, known = found[0], min(one.known_from for one in found)
+        rows.append((*months, best.value_mn, next(growth, np.nan), known, best.status, best.figure_id))
+    return _frame(rows, COLUMNS)
 
 
 def year_to_date(stretches: pd.DataFrame) -> pd.Series:
@@ -250,10 +259,11 @@ def implied_year_to_date(stretches: pd.DataFrame) -> pd.DataFrame:
     -------
     Frame: year (the earlier one), last_month, value_mn. The base of a published growth rate is the revised one.
     """
-    from_january, grown = stretches["first_month"] == 1, stretches["growth"] > -1
-    both = stretches[from_january & stretches["value_mn"].notna() & grown]
-    base = implied_base(both["value_mn"], both["growth"])
-    return pd.DataFrame({"year": both["year"] - 1, "last_month": both["last_month"], "value_mn": base})
+    first, value, growth = (stretches[name].to_numpy() for name in ("first_month", "value_mn", "growth"))
+    both = (first == 1) & ~np.isnan(value) & (growth > -1)
+    year, month = (stretches[name].to_numpy()[both] for name in ("year", "last_month"))
+    base = implied_base(value[both], growth[both])
+    return pd.DataFrame({"year": year - 1, "last_month": month, "value_mn": base})
 
 
 def own_ratios(stretches: pd.DataFrame, levels: pd.Series) -> pd.DataFrame:
@@ -269,8 +279,9 @@ def own_ratios(stretches: pd.DataFrame, levels: pd.Series) -> pd.DataFrame:
     Frame of years × months 1 to 11, NaN where no year so far or no total is known. Where the year so far was
     not printed, the base that next year's release implies stands in.
     """
-    implied = implied_year_to_date(stretches).itertuples(index=False)
-    stated = {(row.year, row.last_month): row.value_mn for row in implied} | year_to_date(stretches).to_dict()
+    years, months, bases = (column.to_list() for _, column in implied_year_to_date(stretches).items())
+    implied = dict(zip(zip(years, months, strict=True), bases, strict=True))
+    stated = implied | year_to_date(stretches).to_dict()
     known = levels.dropna().to_dict()
     years = sorted({year for year, _ in stated if year in known})
     ratios = np.full((len(years), len(MONTHS)), np.nan)

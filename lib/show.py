@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from html import escape
 from re import search
-from typing import Any
 
 import pandas as pd
 from IPython.display import HTML, Markdown
 
 from lib.goals import READING_LABELS, Verdict
-from lib.words import form, is_missing, percent, printed, rate, web_address
+from lib.words import form, is_missing, printed, web_address
 
 Heading = str | tuple[str, str]
 LONGEST_WHOLE = 30
@@ -64,36 +63,22 @@ def readings(
     frame = pd.DataFrame([vars(verdict) for verdict in verdicts])
     columns: dict[str, Heading] = {"reading": "reading", "outcome": "verdict"}
     if needed is not None:
-        none = "nothing any more" if needed.isna().all() else ""  # decided, or the deadline is over
-        frame["needed"] = [_maybe(rate, needed.get(name)) or none for name in frame["reading"]]
-        columns["needed"] = "still needed a year"
+        decided = needed.isna().all()  # or the deadline is over
+        frame["needed"] = "nothing any more" if decided else frame["reading"].map(needed)
+        columns["needed"] = "still needed a year", "" if decided else "rate"
     if chances is not None:
-        frame["chance"] = [_maybe(percent, chances.get(name)) for name in frame["reading"]]
-        columns["chance"] = "probability"
+        frame["chance"] = frame["reading"].map(chances)
+        columns["chance"] = "probability", "pct"
     return table(frame.replace({"reading": READING_LABELS}), columns | {"reason": "because"})
-
-
-def progress(frame: pd.DataFrame, currency: str) -> HTML:
-    """The year-by-year comparison of `lib.goals.progress`."""
-    columns: dict[str, Heading] = {
-        "in": "year",
-        "level_mn": (f"level, {currency} mn", "number"),
-        "path_mn": (f"goal path, {currency} mn", "about"),
-        "path": "level against path",
-        "growth": ("growth", "rate"),
-        "year": "growth against rate",
-    }
-    return table(frame.reset_index(), columns)
 
 
 def sources(record: pd.DataFrame) -> HTML:
     """Every figure of a flow with its publisher, date, status and address."""
-    signed = [_maybe("{:+,g}".format, growth).replace("-", "−") for growth in record["yoy_pct"]]
-    shown = record.assign(period=periods(record), value=values(record), growth=signed)
+    shown = record.assign(period=periods(record), value=values(record))
     shown["published"] = record["published"].replace("", "undated")
-    columns = {"figure_id": "figure", "period": "period", "value": "value", "growth": "growth, %"}
-    names = ("published", "publisher", "status")
-    return table(shown, columns | {name: name for name in names} | {"url": "address"})
+    columns: dict[str, Heading] = {"figure_id": "figure", "period": "period", "value": "value"}
+    columns |= {"yoy_pct": ("growth, %", "+g"), "published": "published", "publisher": "publisher"}
+    return table(shown, columns | {"status": "status", "url": "address"})
 
 
 def values(record: pd.DataFrame) -> list[str]:
@@ -110,7 +95,3 @@ def periods(record: pd.DataFrame) -> list[str]:
         spans = f"{start:%Y-%m}", f"{end:%Y-%m}"
         texts.append(str(start.year) if whole else " to ".join(dict.fromkeys(spans)))
     return texts
-
-
-def _maybe(form: Any, value: Any) -> str:
-    return "" if value is None or pd.isna(value) else form(value)

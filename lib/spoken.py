@@ -54,14 +54,8 @@ def tidy(name: str, text: str) -> str:
 
 def _compiled(pattern: str) -> re.Pattern[str]:
     """A pattern of `phrases.toml`, where capitals stand for patterns of this module."""
-    named = {
-        "NUMBER": NUMBER,
-        "COUNT": "|".join(_COUNT),
-        "UNIT": UNIT,
-        "SCALE": SCALE,
-        "IN_ALL": PHRASES["in_all"],
-    }
-    named |= {"YEARLY": YEARLY, "YEAR": YEAR, "OF_IT": r" ?(?:года|году|год\b|г\.|年)?"}
+    named = {"NUMBER": NUMBER, "COUNT": "|".join(_COUNT), "UNIT": UNIT, "SCALE": SCALE, "YEARLY": YEARLY}
+    named |= {"YEAR": YEAR, "IN_ALL": PHRASES["in_all"], "OF_IT": r" ?(?:года|году|год\b|г\.|年)?"}
     return re.compile(re.sub("|".join(named), lambda found: named[found[0]], pattern), re.IGNORECASE)
 
 
@@ -202,7 +196,7 @@ def bare_rate(plain: str, text: str) -> list[_Found]:
     return [_Found(f"{_written(rate)} %", *match.span())]
 
 
-class Day(NamedTuple):
+class _Day(NamedTuple):
     """A day, and what was taken for it where the text named a longer time: "the last day of April 2014"."""
 
     day: date
@@ -215,14 +209,14 @@ _DAYS += ["%m/%d/%Y", "%m-%d-%Y", *_NAMED]
 _MONTHS = ["%Y-%m", "%Y/%m", "%Y.%m", "%b %Y", "%B %Y", "%Y %b", "%Y %B"]
 
 
-def read_day(text: str, today: Callable[[], date] = date.today) -> Day:
+def read_day(text: str, today: Callable[[], date] = date.today) -> _Day:
     """A day in people's words: "15 April 2014", "2014-4-15", "15/4/2014", "April 2014" (its last day), "today".
 
     What is no day, or could be two (4/5/2014), is a `UserError`.
     """
     plain = tidy("day", text).casefold().rstrip(".")
     if plain in ("today", "now", "今天"):
-        return Day(today())
+        return _Day(today())
     plain = re.sub(r"[年月]", "-", plain).replace("日", "").strip("- ")
     plain = re.sub(r"(?<=[0-9])(?:st|nd|rd|th)\b|\bof\b|,|(?<=[a-z])\.", " ", plain).replace("sept ", "sep ")
     plain = re.sub(r"(?<=[0-9]\.) (?=[0-9])", "", plain)  # 15. 4. 2014
@@ -234,12 +228,12 @@ def read_day(text: str, today: Callable[[], date] = date.today) -> Day:
     if re.fullmatch("[0-9]{8}", plain):
         days = _read_by(f"{plain[:4]}-{plain[4:6]}-{plain[6:]}", _DAYS)
     if days:
-        return Day(days[0])
+        return _Day(days[0])
     for first in _read_by(plain, _MONTHS):
         last = first.replace(day=calendar.monthrange(first.year, first.month)[1])
-        return Day(last, f"the last day of {first:%B %Y}")
+        return _Day(last, f"the last day of {first:%B %Y}")
     if re.fullmatch(YEAR, plain):
-        return Day(date(int(plain), 12, 31), f"the last day of {plain}")
+        return _Day(date(int(plain), 12, 31), f"the last day of {plain}")
     wanted = 'a date (YYYY-MM-DD), such as 2014-04-15 or "15 April 2014"; a month or a year for its last day; or today'
     raise UserError(f"day: found {quote(text)}, expected {wanted}")
 
@@ -286,7 +280,7 @@ def places() -> dict[str, str]:
 def fold(name: str) -> str:
     """A name as it is compared: no case, no accents, plain signs."""
     plain = unicodedata.normalize("NFKD", name.casefold().replace("’", "'"))
-    return "".join(sign for sign in plain if not unicodedata.combining(sign))
+    return plain if plain.isascii() else "".join(sign for sign in plain if not unicodedata.combining(sign))
 
 
 @lru_cache(maxsize=1)

@@ -66,7 +66,7 @@ def data_state() -> tuple[Any, ...]:
     """What changes when a table is written: a key for what was computed from the tables."""
     folder = str(data_dir())
     with os.scandir(folder) as entries:  # asked for many times in one answer
-        return (folder, *(file_state(entry) for entry in sorted(entries, key=lambda entry: entry.name)))
+        return (folder, *map(file_state, entries))
 
 
 @lru_cache(maxsize=32)
@@ -111,20 +111,20 @@ def check_table(
 def _check_content(content: bytes, fields: str) -> tuple[pd.DataFrame, list[Finding]]:
     """Check by itself what a table holds: once for each content, since a command that writes one checks all again."""
     described = json.loads(fields)
-    rows, findings = read_rows(content, [field["name"] for field in described])
+    rows, findings = _read_rows(content, [field["name"] for field in described])
     return rows, findings if rows.empty else findings + _check_fields(rows, described)
 
 
-def read_rows(content: bytes, names: list[str]) -> tuple[pd.DataFrame, list[Finding]]:
+def _read_rows(content: bytes, names: list[str]) -> tuple[pd.DataFrame, list[Finding]]:
     """Return the rows that have all fields, as strings by line, and the faults of the file as such."""
-    text, findings = decode(content)
+    text, findings = _decode(content)
     records = _split_records(text, findings)
     header = next(records, (1, []))[1]
     kept: dict[int, list[str]] = {}
     if text or not findings:
         findings += (faulty := _check_header(header, names))
         for line, record in () if faulty else records:
-            findings += check_record(line, record, header)
+            findings += _check_record(line, record, header)
             if len(record) == len(header):
                 kept[line] = record
     index = pd.Index(list(kept), name="line", dtype="int64")
@@ -141,7 +141,7 @@ def to_csv(frame: pd.DataFrame) -> str:
     return str(shown.to_csv(index=False, lineterminator="\n"))
 
 
-def decode(content: bytes) -> tuple[str, list[Finding]]:
+def _decode(content: bytes) -> tuple[str, list[Finding]]:
     """Return the text of a UTF-8 file; a byte order mark or another encoding is a fault."""
     findings: list[Finding] = []
     if content.startswith(b"\xef\xbb\xbf"):
@@ -184,7 +184,7 @@ def _check_header(header: list[str], names: list[str]) -> list[Finding]:
     ]
 
 
-def check_record(line: int, record: list[str], header: list[str]) -> list[Finding]:
+def _check_record(line: int, record: list[str], header: list[str]) -> list[Finding]:
     """Find a wrong number of fields, overlong fields and control characters in one record."""
     if len(record) != len(header):
         return [(line, "", f"{len(record)} fields" if record else "a blank line", f"{len(header)} fields")]
@@ -221,8 +221,8 @@ def _field_tests(field: dict[str, Any]) -> Iterator[tuple[Callable[[str], bool],
     if limits.get("required"):
         yield bool, "a value"
     yield (lambda text: not text or is_type(text)), expected
-    yield (lambda text: not is_number(text) or float(text) >= least), f"{least} or more"
-    yield (lambda text: not is_number(text) or float(text) <= most), f"{most} or less"
+    yield (lambda text: not _is_number(text) or float(text) >= least), f"{least} or more"
+    yield (lambda text: not _is_number(text) or float(text) <= most), f"{most} or less"
     if "enum" in limits:
         yield {*limits["enum"], ""}.__contains__, "enum"
     if "pattern" in limits:
@@ -230,7 +230,7 @@ def _field_tests(field: dict[str, Any]) -> Iterator[tuple[Callable[[str], bool],
         yield (lambda text: not text or bool(pattern.search(text))), f"text like {field['example']}"
 
 
-def is_number(text: str) -> bool:
+def _is_number(text: str) -> bool:
     """Whether a text is a finite number with a decimal point, without separators or exponent."""
     return bool(re.fullmatch(r"-?\d+(\.\d+)?", text, re.ASCII)) and math.isfinite(float(text))
 
@@ -246,7 +246,7 @@ def is_date(text: str) -> bool:
 # The types of the description: whether a text is one, what was expected where it is not, and its kind.
 TYPES: dict[str, tuple[Callable[[str], bool], str, str]] = {
     "string": (lambda text: True, "text", "str"),
-    "number": (is_number, "a number", "float64"),
+    "number": (_is_number, "a number", "float64"),
     "year": (lambda text: bool(re.fullmatch(r"\d{4}", text, re.ASCII)), "a year", "Int64"),
     "date": (is_date, "a date (YYYY-MM-DD)", "datetime64[us]"),
     "boolean": (("true", "false").__contains__, "true, false or blank", "bool"),

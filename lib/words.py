@@ -192,11 +192,11 @@ def plain(said: str) -> str:
     return unescape(re.sub(r"\\([\\`*_\[\]#|~$])", r"\1", text))
 
 
-class Prose(str):
+class _Prose(str):
     """Markdown that a notebook wrote itself, with fields: not data, so that its marks stay marks."""
 
 
-class Said(Prose):
+class Said(_Prose):
     """Markdown that has been shown: as the last value of a cell it is not shown again."""
 
     def _ipython_display_(self) -> None:
@@ -215,10 +215,10 @@ class _Sentence(Formatter):
             raise UserError(f"sentence: found {found}, expected one of {listed(kwargs)}")
         value = kwargs[key]  # type: ignore[index]
         # Words that were picked may hold fields themselves.
-        return Prose(self.vformat(value, (), kwargs)) if type(value) is Prose else value
+        return _Prose(self.vformat(value, (), kwargs)) if type(value) is _Prose else value
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        if isinstance(value, Prose):
+        if isinstance(value, _Prose):
             return str(value)
         text = form(value, format_spec)
         if not self.escaped or format_spec == "url":
@@ -269,7 +269,7 @@ def say(template: str, **values: Any) -> Said:
     return said
 
 
-def pick(outcome: Any, **alternatives: str) -> Prose:
+def pick(outcome: Any, **alternatives: str) -> _Prose:
     """The words for an outcome: `pick(verdict, met="…", missed="…")`; of true or false `yes="…"`, `no="…"`.
 
     An outcome without words is a `UserError`.
@@ -278,4 +278,4 @@ def pick(outcome: Any, **alternatives: str) -> Prose:
     if name not in alternatives:
         found = f"{quote(name)}, for which there are no words"
         raise UserError(f"pick: found {found}; expected {listed(alternatives)}")
-    return Prose(alternatives[name])
+    return _Prose(alternatives[name])

@@ -10,7 +10,7 @@ from fault_server import World
 
 from lib.economies import find_economy
 from lib.tools.sources.client import Client, open_client
-from lib.tools.sources.fetch import Fetched, fetch, pair_question
+from lib.tools.sources.record import Fetched, fetch, pair_question
 from lib.tools.sources.snapshots import Desk
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -11,10 +11,10 @@ import fault_server as server_of
 
 from lib.economies import find_economy
 from lib.tools.sources import covariates, gacc
-from lib.tools.sources.fetch import read_answer
 from lib.tools.sources.mapping import Mapping, parse_mapping
 from lib.tools.sources.observations import Question
 from lib.tools.sources.reader import read_table
+from lib.tools.sources.record import read_answer
 from lib.tools.sources.snapshots import read_record
 
 CHINA, RUSSIA, WORLD = find_economy("China"), find_economy("Russia"), find_economy("World")

@@ -12,8 +12,8 @@ from lib import figures as fig
 from lib.cases import FlowCase, GoalCase, TrendCase
 from lib.errors import UserError
 from lib.package import notebooks_dir
+from lib.tools.commands.author import parameter_faults
 from lib.tools.run import matrix
-from lib.tools.run.committed import parameter_faults
 
 FIELDS = "expected one of reporter, partner, flow, as_of, currency, goal, base_year, deadline, reading"
 READINGS = "'average', 'every_year' or 'mean_of_rates'"

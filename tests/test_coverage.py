@@ -17,7 +17,7 @@ def rows() -> pd.DataFrame:
 @pytest.mark.parametrize("horizon", [1, 3, 10])
 def test_coverage_is_the_mean_over_origins_weighted_by_forecasts(rows: pd.DataFrame, horizon: int) -> None:
     own = rows[rows["horizon"] == horizon]
-    found = reference.coverage(horizon)
+    found = reference._coverage(horizon)
     for level in (50, 80, 95):
         expected = np.average(own[f"cover{level}"].astype(float), weights=own["n"])
         assert found[f"cover{level}"] == pytest.approx(expected, abs=1e-6)
@@ -25,11 +25,11 @@ def test_coverage_is_the_mean_over_origins_weighted_by_forecasts(rows: pd.DataFr
 
 
 def test_beyond_the_longest_horizon_the_longest_speaks() -> None:
-    assert reference.coverage(25).equals(reference.coverage(10))
+    assert reference._coverage(25).equals(reference._coverage(10))
 
 
 def test_the_sentence_names_horizon_shares_and_origins() -> None:
-    found = reference.coverage(1)
+    found = reference._coverage(1)
     line = reference.coverage_line(1)
     assert line.startswith("Measured: of what came 1 year later, the 50 % interval held ")
     assert f"the 95 % interval {found['cover95'] * 100:.0f} % (" in line and "2005–2019" in line
@@ -38,7 +38,7 @@ def test_the_sentence_names_horizon_shares_and_origins() -> None:
 def test_under_a_fan_of_a_size_stands_the_coverage_of_its_class() -> None:
     kept = pd.read_parquet(data_dir() / "reference" / "scores" / "trade_intervals_by_size.parquet")
     row = kept[(kept["model"] == reference.USED) & (kept["horizon"] == 3) & (kept["size_class"] == 6)].iloc[0]
-    found = reference.coverage(3, 2e10)
+    found = reference._coverage(3, 2e10)
     assert found["cover80"] == pytest.approx(row["cover80"]) and found["n"] == row["n"]
     assert "trade flows of US$10 billion and more a year" in reference.coverage_line(3, 2e10)
-    assert found["cover80"] < reference.coverage(3, 1.5e8)["cover80"]
+    assert found["cover80"] < reference._coverage(3, 1.5e8)["cover80"]

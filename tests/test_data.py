@@ -123,11 +123,11 @@ def test_computed_numbers_are_written_so_that_anyone_can_read_them(tmp_path):
 
 def test_the_vocabularies_are_the_same_everywhere():
     for name in ("figures", "investments"):
-        assert vocabulary(name, "status") == list(fig.STATUS)
+        assert vocabulary(name, "status") == list(fig.STATUS.index)
         assert vocabulary(name, "authority") == list(fig.AUTHORITIES)
     assert vocabulary("figures", "flow") == list(fig.FLOWS)
-    for word, use in fig.STATUS.items():
-        cells = [f"`{word}`", use.meaning]
+    for use in fig.STATUS.itertuples():
+        cells = [f"`{use.Index}`", use.meaning]
         cells += [
             "yes" if use.level else "last resort" if use.last_resort else "no",
             "yes" if use.growth else "no",

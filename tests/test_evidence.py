@@ -6,6 +6,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from cells import made
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr, roots_legendre
@@ -16,19 +17,21 @@ from lib.analysis import robustness
 from lib.analysis.cases import HiddenCase
 from lib.cases import GoalCase
 from lib.errors import UserError
-from lib.evidence import ANALOGUES, LARGER, Assumptions, Chain, Link, Spread, divide, kept_spread
+from lib.evidence import ANALOGUES, LARGER, Assumptions, Chain, _divide, _kept_spread, _Link, _Spread
 from lib.goals import READINGS, Goal
 from lib.research.parts import estimate_spread
 
 HARBIN = HiddenCase()
-SPREAD = Spread(0.03, 0.01, 5.0, "made up")
+SPREAD = _Spread(0.03, 0.01, 5.0, "made up")
 YEARS = range(2005, 2017)
 WHOLE = pd.Series(np.exp(np.linspace(10, 11, 12) + 0.2 * np.sin(np.arange(12))), index=YEARS)
 PROVINCE = pd.Series({2005: 3000.0, 2006: 3600.0, 2008: 4100.0, 2012: 9000.0, 2013: 8000.0, 2015: 12000.0})
 CITY = pd.Series({2012: 150.0, 2013: 230.0, 2016: 700.0})
-TWO = Chain("C", WHOLE, (Link("P", PROVINCE, Spread(0.01, 0.004, 4.0, "")), Link("H", CITY, SPREAD)), (2016,))
+TWO = Chain(
+    "C", WHOLE, (_Link("P", PROVINCE, _Spread(0.01, 0.004, 4.0, "")), _Link("H", CITY, SPREAD)), (2016,)
+)
 NEAR = pd.Series({2012: 150.0, 2013: 230.0, 2016: 330.0})
-ONE = Chain("C", WHOLE.loc[2012:], (Link("H", NEAR, SPREAD),))
+ONE = Chain("C", WHOLE.loc[2012:], (_Link("H", NEAR, SPREAD),))
 GOAL = Goal(0.25, 2012, 2015, 150.0, "USD", "25 %")
 
 
@@ -77,7 +80,7 @@ def test_given_the_scales_a_kalman_smoother_says_the_same(scope_sd, scales):
 
 
 def test_one_link_also_without_noise_agrees_with_the_smoother():
-    bridge = replace(ONE, links=(Link("H", NEAR, SPREAD._replace(noise=0.0)),))
+    bridge = replace(ONE, links=(_Link("H", NEAR, SPREAD._replace(noise=0.0)),))
     _, mean, covariance = evidence._condition(bridge, np.array([[1.0]]), 0.0)
     table, _ = smoothed(bridge, 0.0, (1.0,))
     np.testing.assert_allclose(mean[0], table["mean"], atol=1e-6)
@@ -86,7 +89,7 @@ def test_one_link_also_without_noise_agrees_with_the_smoother():
 
 def test_without_noise_it_is_the_brownian_bridge():
     """Between two published years the share moves on a straight line, with variance walk × a b / (a + b)."""
-    bridge = replace(ONE, links=(Link("H", NEAR, SPREAD._replace(noise=0.0)),))
+    bridge = replace(ONE, links=(_Link("H", NEAR, SPREAD._replace(noise=0.0)),))
     _, mean, covariance = evidence._condition(bridge, np.array([[2.0]]), 0.0)
     share = np.log(NEAR / WHOLE[NEAR.index])
     line = np.interp([2014, 2015], [2013, 2016], [share[2013], share[2016]])
@@ -228,10 +231,10 @@ def test_an_addition_to_first_order_is_that_of_simulated_levels(added):
 
 
 def test_walk_and_noise_give_back_variance_and_autocorrelation():
-    walk, noise = divide(0.09, -0.3)
+    walk, noise = _divide(0.09, -0.3)
     assert walk + 2 * noise == pytest.approx(0.09)
     assert -noise / (walk + 2 * noise) == pytest.approx(-0.3)
-    assert divide(0.09, 0.2) == (0.09, 0.0)  # a positive one is a shared shock
+    assert _divide(0.09, 0.2) == (0.09, 0.0)  # a positive one is a shared shock
 
 
 def test_spread_is_recovered_from_simulated_parts():
@@ -246,18 +249,19 @@ def test_spread_is_recovered_from_simulated_parts():
     sub = Levels(pd.DataFrame({"p": range(parts)}), index, log, np.diff(log))
     table = estimate_spread(sub, whole, np.zeros(parts, dtype=np.intp), [2020])
     row = table.set_index("size_class").loc[3]  # 200 mn USD
-    found = divide(row["variance"], row["autocorrelation"])
+    found = _divide(row["variance"], row["autocorrelation"])
     assert found == pytest.approx((0.04, 0.01), rel=0.15)
 
 
 def test_kept_spreads_use_no_year_after_the_one_asked_for():
-    early, late = kept_spread(2e8, 2012), kept_spread(2e8, 2020)
+    early, late = _kept_spread(2e8, 2012), _kept_spread(2e8, 2020)
     assert "years to 2012" in early.source and "years to 2020" in late.source
-    assert kept_spread(2e8, 1990).source.endswith("2008")
-    smaller = kept_spread(2e7, 2020)
-    assert smaller.yearly > late.yearly  # the smaller a part, the more erratic
+    assert _kept_spread(2e8, 1990).source.endswith("2008")
+    smaller = _kept_spread(2e7, 2020)
+    # The smaller a part, the more erratic.
+    assert smaller.walk + 2 * smaller.noise > late.walk + 2 * late.noise
     with pytest.raises(UserError, match="expected one of country pair"):
-        kept_spread(2e8, 2020, "moons of planets")
+        _kept_spread(2e8, 2020, "moons of planets")
 
 
 # The case of Harbin
@@ -408,7 +412,7 @@ def test_a_province_hides_a_year_too():
 
 
 def test_the_rows_of_all_flows_that_were_used_are_listed(harbin):
-    used = robustness.rows_used(harbin[0])
+    used = made("10", "used", case=HARBIN, answer=harbin[0], law=harbin[0].law, base_year=2012)
     assert list(dict.fromkeys(used["reporter"])) == ["China", "Heilongjiang", "Harbin"]
     assert used["url"].str.startswith("http").all() and used["figure_id"].is_unique
     for one in [*HARBIN.lineage(), HARBIN]:

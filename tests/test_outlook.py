@@ -8,6 +8,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from cells import made
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sampling import exhaustive, some
@@ -16,7 +17,6 @@ from simulation import simulated
 from lib import evidence, goals, outlook, reference
 from lib import figures as fig
 from lib import law as laws
-from lib.analysis import robustness
 from lib.cases import FlowCase, GoalCase, TrendCase
 from lib.errors import UserError
 from lib.evidence import LARGER, LATER, MIRROR, PIECES, YEAR_SO_FAR
@@ -338,7 +338,8 @@ def test_a_larger_flow_counts_only_once_it_was_on_record():
 def test_at_the_pace_of_the_larger_flows():
     today = HARBIN.today()
     goal = HARBIN.make_goal()
-    pace = robustness.at_parents_pace(today, goal, today.series()["value_mn"])
+    paces = made("00", "paces", today=today, target=goal, series_today=today.series(), deadline=2015)
+    pace = pd.DataFrame(paces).set_index("larger flow")
     assert list(pace.index) == ["Heilongjiang", "China"]
     china = FlowCase(reporter="China")
     levels = GoalCase(**china.model_dump(), base_year=2012, deadline=2015).series()["value_mn"]
@@ -355,7 +356,9 @@ def test_a_larger_flow_with_a_year_missing_has_no_pace_and_names_the_year():
     holed = fig.load_figures().query("not (reporter == 'China' and period_end >= '2014-01-01')")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fig, "load_figures", lambda: holed)
-        row = robustness.at_parents_pace(HARBIN, goal, levels).loc["China"]
+        given = {"today": HARBIN.today(), "series_today": levels.to_frame("value_mn")}
+        paces = made("00", "paces", target=goal, deadline=2015, **given)
+    row = pd.DataFrame(paces).set_index("larger flow").loc["China"]
     assert np.isnan(row["parent_growth"]) and np.isnan(row["level_mn"])
     assert row["missing"] == "2014 and 2015"
 

@@ -59,7 +59,7 @@ def test_notebooks_import_the_shared_library_and_the_analysis_alone() -> None:
         ("from lib import cases, plots\nfrom lib.analysis import trends\nimport lib.growth", set()),
         ("from lib import tools", {"lib.tools"}),
         ("import lib.research.panels as p", {"lib.research.panels"}),
-        ("def f():\n    from lib.tools.run import pool", {"lib.tools.run", "lib.tools.run.pool"}),
+        ("def f():\n    from lib.tools.run import kernels", {"lib.tools.run", "lib.tools.run.kernels"}),
         ("import library.tools", set()),
     ],
 )
@@ -182,7 +182,7 @@ def test_a_command_needs_no_caller_and_a_private_name_is_not_public() -> None:
 
 # What texts name.
 
-DOTTED = re.compile(r"\blib((?:\.[A-Za-z_]\w*)+)")
+DOTTED = re.compile(r"(?<![\w.])lib((?:\.[A-Za-z_]\w*)+)")
 PATHS = re.compile(
     r"(?<![\w./-])((?:lib|tests|notebooks|data|\.ci|\.github)/[\w./-]*[\w/])(?![\w*<{]|\.\w)", re.ASCII
 )

@@ -1,12 +1,14 @@
 """Year-to-date releases and months: `lib.series`."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
+from cells import made
 
 from lib import figures as fig
 from lib import growth
-from lib.analysis.replay import revisions
 from lib.errors import UserError
 from lib.series import implied_year_to_date, releases, year_to_date
 
@@ -37,9 +39,9 @@ def figure(period: str, value: float, status: str = "ok", published: str = "2022
         "status": status,
         "authority": "customs",
         "known_from": pd.Timestamp(published),
-        "level_usable": fig.STATUS[status].level,
+        "level_usable": fig.STATUS.loc[status, "level"],
         "growth_usable": False,
-        "last_resort": fig.STATUS[status].last_resort,
+        "last_resort": fig.STATUS.loc[status, "last_resort"],
         "figure_id": f"{period}-{status}-{published}",
     }
 
@@ -148,6 +150,5 @@ def test_growth_implies_the_year_so_far_a_year_earlier() -> None:
 
 def test_revisions_compare_print_with_the_base_implied_a_year_later() -> None:
     rows = pd.concat([stretches((2020, 1, 6, 100.0)), stretches((2021, 1, 6, 121.0), growth=0.10)])
-    found = revisions(rows)
-    assert found["printed_mn"].tolist() == [100.0]
-    assert found["change"].iloc[0] == pytest.approx(np.log(1.1))
+    revised = made("11", "revised", running=SimpleNamespace(stretches=rows))
+    assert revised.tolist() == pytest.approx([np.log(1.1)])

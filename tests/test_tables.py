@@ -17,7 +17,7 @@ from lib import package, tables
 from lib.errors import SHOWN_FAULTS, Fault, UserError, list_faults
 from lib.figures import check_figure
 from lib.research import files
-from lib.tools.run import markup
+from lib.tools.run import page
 
 HEADER = (
     "figure_id,reporter,partner,flow,period_start,period_end,value,unit,yoy_pct,published,known_by,"
@@ -368,6 +368,6 @@ def test_what_a_spreadsheet_would_compute_is_text_in_every_table_for_others(text
     frame = pd.DataFrame({"a": [text, "x"], "b": [1.5, -2.0], text: [None, text]})
     written = list(csv.reader(io.StringIO(tables.to_csv(frame))))
     assert written == [["a", "b", expected], [expected, "1.5", ""], ["x", "-2.0", expected]]
-    grid = markup.Grid([text, "b"], [[markup.Cell(text), markup.Cell("x")]])
+    grid = page.Grid([text, "b"], [[page.Cell(text), page.Cell("x")]])
     assert list(csv.reader(io.StringIO(grid.to_csv()))) == [[expected, "b"], [expected, "x"]]
-    assert bool(tables.check_record(2, [text], ["note"])) == (text in FORMULAS)
+    assert bool(tables._check_record(2, [text], ["note"])) == (text in FORMULAS)

@@ -1,8 +1,12 @@
 """Notebooks of a line or two for tests of the machinery, where the real ones would take seconds each."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
+
+from lib.tools.run import kernels
 
 NAME = "01_what_do_the_figures_say"
 """Tiny notebooks stand in for this one, whose parameters are the fewest."""
@@ -36,3 +40,10 @@ def write(folder: Path, *cells: str, name: str = NAME, parameters: str = PARAMET
     path = folder / f"{name}.ipynb"
     nbformat.write(notebook(*cells, parameters=parameters), path)
     return path
+
+
+@contextmanager
+def warm() -> Iterator[str]:
+    """The name of kernels of a new server."""
+    with kernels.starting() as name:
+        yield name()

@@ -16,23 +16,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property, lru_cache
+from html import escape
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from lib import fetched, outlook, results, series, spoken
+from lib import fetched, outlook, results, series, show, spoken
 from lib import figures as fig
 from lib import law as laws
-from lib.analysis import base_rates, plausibility
-from lib.analysis.answers import plainly
-from lib.analysis.question import read_question, read_unit
-from lib.analysis.what_if import answer_html, read_figures
+from lib.analysis import plausibility
+from lib.analysis.answers import plainly, source_line
+from lib.analysis.question import read_figures, read_question, read_unit
 from lib.cases import GoalCase, TrendCase
 from lib.errors import UserError, quote, unclear
 from lib.goals import READING_LABELS, Kind
 from lib.law import FAN
+from lib.reference import HORIZON, known_share
 from lib.words import fill, listed, percent, year_spans
 
 
@@ -263,7 +264,7 @@ def read_levels(about: Any) -> pd.Series:
     """Figures of one's own as a level by year, in the unit in which they stand.
 
     They may be a Series by year; a frame with a column `year` and one of numbers, or by year with one column; a
-    mapping; or lines as `lib.analysis.what_if.read_figures` takes them.
+    mapping; or lines as `lib.analysis.question.read_figures` takes them.
     """
     if isinstance(about, str):
         return read_figures(about)
@@ -366,7 +367,7 @@ class Answer(outlook.Answer):
         goal = self.goal
         try:
             size = self.case.usd_mn(goal.base_mn, goal.base_year) * 1e6
-            return float(base_rates.known_share(size, self.case.as_of, goal.years, goal.rate))
+            return float(known_share(size, self.case.as_of, goal.years, goal.rate))
         except UserError:
             return None
 
@@ -380,7 +381,7 @@ class Answer(outlook.Answer):
             told["still needed"] = fill("{rate:rate} a year from {last} on", **needed)
         if self.base_rate is not None:
             share = "{share:pct} of flows of that size grew so fast over {years:years}"
-            told["base rate"] = fill(share, share=self.base_rate, years=min(goal.years, base_rates.HORIZON))
+            told["base rate"] = fill(share, share=self.base_rate, years=min(goal.years, HORIZON))
         own = f"own yearly levels {year_spans(self.levels.loc[: goal.deadline].index)}"
         told["rests on"] = listed([own, *(f"{kind} ({what})" for kind, what in self.evidence.items())])
         if self.expected is not None:
@@ -401,7 +402,7 @@ class Answer(outlook.Answer):
         told |= {"answer": plainly(self), "kind": self.kind if len(self.chances) else None}
         told |= {"base_mn": goal.base_mn, "level_needed_mn": goal.target_mn, "growth_asked": goal.rate}
         told |= {"deadline": goal.deadline, "currency": goal.currency}
-        told |= {"base_rate_years": min(goal.years, base_rates.HORIZON), "levels": self.levels.to_dict()}
+        told |= {"base_rate_years": min(goal.years, HORIZON), "levels": self.levels.to_dict()}
         told["prior"] = [] if self.expected is None else self.expected.shares.to_dict("records")
         return AnswerRecord.model_validate(told | {"fan": self.estimates()}).model_dump(mode="json")
 
@@ -409,9 +410,11 @@ class Answer(outlook.Answer):
         """The record, the goal's path and the fan, as a figure of matplotlib."""
         from lib import plots
 
-        of_goal = self.goal.path(), self.fan, self.goal.currency, self.case.title(), ""
+        series = self.case.series()
+        sources = source_line(self.case.vintage(), series) if self.case.is_on_record() else ""
+        of_goal = self.goal.path(), self.fan, self.goal.currency, self.case.title(), sources
         size = self.expected.size_usd if self.expected else None
-        return plots.goal_fan(self.case.series(), *of_goal, "" if self.kind == "inferred" else None, size)
+        return plots.goal_fan(series, *of_goal, "" if self.kind == "inferred" else None, size)
 
     def __str__(self) -> str:
         """What the command prints."""
@@ -441,12 +444,8 @@ class Answer(outlook.Answer):
 
     def _repr_html_(self) -> str:
         """Sentence, verdicts, facts and fan, for Jupyter."""
-        from html import escape
-
         from IPython.core.pylabtools import print_figure
         from matplotlib import pyplot
-
-        from lib import show
 
         figure = self.plot()
         image, alt = print_figure(figure, base64=True), escape(figure.get_label())
@@ -454,6 +453,15 @@ class Answer(outlook.Answer):
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.understood)
         facts = show.table(pd.DataFrame(self.facts().items(), columns=["", "what"])).data
         return f'{notes}{answer_html(self)}{facts}<img alt="{alt}" src="data:image/png;base64,{image}">'
+
+
+def answer_html(answer: outlook.Answer) -> str:
+    """What the goal asks for, the answer, and the three readings as a table."""
+    goal, case = answer.goal, answer.case
+    size = {"start": goal.base_mn, "to": goal.target_mn, "rate": goal.rate, "c": goal.currency}
+    asks = fill("{title}: {start:{c}} to {to:{c}}, {rate:rate} a year", title=case.title(), **size)
+    lines = "".join(f"<p>{escape(line)}</p>" for line in (asks, plainly(answer)))
+    return lines + str(show.readings(answer.verdicts, answer.chances, answer.needed["needed"]).data)
 
 
 def as_json(answer: Answer) -> str:

@@ -19,7 +19,7 @@ from lib.analysis.cases import DriverCase
 from lib.analysis.trends import is_still
 from lib.errors import UserError
 from lib.growth import log_growth
-from lib.reference import prior_for, read_kept
+from lib.reference import prior_for
 
 PARTS = {"yuan": "yuan against dollar", "prices": "China's prices, in yuan", "real": "quantity (the rest)"}
 
@@ -33,7 +33,6 @@ DRIVERS = {
 
 LEAST_YEARS = 12  # for a fit: four drivers and a constant leave seven degrees of freedom then
 LEAST_RATES = 10  # before the first origin of a forecast: they leave five then
-LEAST_FORECASTS = 8  # with fewer forecasts than this, no word on which is better
 
 
 class View(NamedTuple):
@@ -99,15 +98,6 @@ def currency_parts(view: View) -> pd.DataFrame:
     prices = log_growth(gdp * cny) - np.log1p(real / 100)
     parts = pd.DataFrame({"growth": log_growth(view.usd), "yuan": log_growth(1 / cny), "prices": prices})
     return parts.assign(real=parts["growth"] - parts["yuan"] - parts["prices"]).dropna()
-
-
-def fuel_parts(view: View) -> pd.DataFrame:
-    """Kept contributions of fuel prices and quantities to China's flow with Russia, for years over on the day."""
-    kept = read_kept("fuel_split.csv")
-    case = view.case.mirror() if view.case.reporter == "Russia" else view.case
-    ours = case.partner == "Russia" and "China" in (*view.family, case.reporter)
-    rows = kept[ours & (kept["flow"] == case.flow) & (kept["year"] < case.as_of.year)]
-    return rows.drop(columns="flow").set_index("year")
 
 
 def parts_of_whole(view: View) -> pd.DataFrame:
@@ -306,23 +296,3 @@ def summary(found: pd.DataFrame) -> pd.DataFrame:
     how = {"rmse": "mean", "mae": "mean", "crps": "mean", "inside": "mean", "better": "sum", "years": "sum"}
     scores = rows.groupby("model", sort=False).agg(how)
     return scores.assign(rmse=np.sqrt(scores["rmse"]))
-
-
-def gains(scores: pd.DataFrame) -> dict[str, Any]:
-    """What drivers add to a forecast of the next year, from `summary`.
-
-    Returns
-    -------
-    n (forecasts), kind ("without", "few", "worse", "nothing" or "some" gain), and where they are enough core, known
-    and foreseen (best CRPS of each), gain and told (shares of the core's CRPS), foresight ("little" or "much").
-    """
-    n = 0 if scores.empty else int(scores.loc["core", "years"])
-    if n < LEAST_FORECASTS:
-        return {"n": n, "kind": "few" if n else "without"}
-    crps = scores["crps"]
-    core, known = crps["core"], crps[["oil, known", "all, known"]].min()
-    foreseen = crps[["oil, foresight", "all, foresight"]].min()
-    gain, told = 1 - known / core, 1 - foreseen / core
-    kind = "worse" if gain < 0 else "nothing" if gain < 0.05 else "some"
-    found = {"core": core, "known": known, "foreseen": foreseen, "gain": gain, "told": told}
-    return {"n": n, "kind": kind, "foresight": "little" if told < 0.1 else "much"} | found

@@ -3,17 +3,20 @@
 >>> read_question("imports of China from Russia +10 % a year 2019-2024").stated["flow"]
 'import'
 
-Words for each of them are those of `lib.spoken`; what is left over without a meaning is a mistake. And the unit of
-figures in one's own words.
+Words for each of them are those of `lib.spoken`; what is left over without a meaning is a mistake. And figures of one's
+own, typed in by hand, and their unit in one's own words.
 """
 
 import re
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from lib import spoken
+import pandas as pd
+
+from lib import growth, spoken
 from lib.economies import currency_of, ten_of
-from lib.errors import quote, unclear
+from lib.errors import UserError, quote, unclear
+from lib.figures import UNDATED_KNOWN_FROM
 from lib.spoken import FILLERS, FLOW_OF, FLOW_WORDS, NUMBER, SCALE, UNIT, YEAR, YEARLY, places, translations
 
 _BETWEEN = re.compile(
@@ -211,3 +214,95 @@ def read_unit(text: str, currency: str = "USD") -> tuple[str, float]:
     if len(money) + len(scales) != len(said) or len(money) > 1 or len(scales) > 1 or not words:
         raise unclear("unit", quote(text), 'currency and scale such as "USD mn" or "bn euros"')
     return (money or [currency])[0], (scales or [1e-6])[0]
+
+
+# --- figures typed in by hand ---
+
+OWN_MOST_FIGURES = 15
+OWN_FIRST_YEAR = 1970
+"""Before this no panel has a reference class."""
+OWN_LAST_YEAR = UNDATED_KNOWN_FROM.year
+
+LINES = {
+    decimal: re.compile(
+        rf"""["]?([0-9]{{4}})"?[ \t,;:=]+"?([0-9]{{1,3}}(?:[ '{thousands}][0-9]{{3}})+(?:[{decimal}][0-9]{{1,9}})?"""
+        rf"""|[0-9]{{1,12}}(?:[{decimal}][0-9]{{1,9}})?)"?(?:[ \t,;:]+"?([+−-]?[0-9]{{1,4}}(?:[.,][0-9]{{1,9}})?) *%"?)?"""
+    )
+    for decimal, thousands in (".,", ",.")
+}
+"""A line by the sign that begins its decimals: a year, a level and perhaps its growth."""
+
+EXPECTED = 'a year, its level in millions and perhaps its growth, such as "2013 230 +50 %"'
+
+
+def read_figures(text: str) -> pd.Series:
+    """Read a reader's figures: one line a year, "2013 230" or "2013 230 +50 %"; or what a spreadsheet copies.
+
+    A first line without a year is a header; thousands may stand apart, and the decimal sign be a comma.
+
+    Returns
+    -------
+    Level by year, millions. A printed growth rate gives the year before where no line does.
+
+    Raises
+    ------
+    UserError
+        Naming the line, what was found and what was expected.
+    """
+    spaced = re.split(r"\r?\n|\|", re.sub("[\u00a0\u2009\u202f]", " ", text))
+    lines = [(place, line.strip()) for place, line in enumerate(spaced, 1) if line.strip()]
+    lines = lines[1:] if len(lines) > 1 and not re.match('"?[0-9]', lines[0][1]) else lines
+    if not 1 <= len(lines) <= OWN_MOST_FIGURES:
+        raise UserError(
+            f"own figures: found {len(lines)} lines, expected 1 to {OWN_MOST_FIGURES}: {EXPECTED}"
+        )
+    decimal, parts = _read_by_one_sign(lines)
+    levels: dict[int, float] = {}
+    implied: dict[int, float] = {}
+    for (place, line), match in zip(lines, parts, strict=True):
+        year, growing = int(match[1]), match[3]
+        level = float(re.sub(f"[^0-9{decimal}]", "", match[2]).replace(",", "."))
+        rate = None if growing is None else float(growing.replace(",", ".").replace("−", "-")) / 100
+        _check_line(place, line, year, level, rate, levels)
+        levels[year] = level
+        if rate is not None:
+            implied[year - 1] = float(growth.implied_base(level, rate))
+    return pd.Series(implied | levels, dtype=float).rename_axis("year").sort_index()
+
+
+def _read_by_one_sign(lines: list[tuple[int, str]]) -> tuple[str, list[re.Match[str]]]:
+    """The decimal sign by which all lines can be read, and their parts.
+
+    Raises
+    ------
+    UserError
+        For a line that no sign can read, or where both could: 1.234 may be a thousand, or one and a bit.
+    """
+    tried = {sign: [pattern.fullmatch(line) for _, line in lines] for sign, pattern in LINES.items()}
+    read = {sign: [part for part in parts if part] for sign, parts in tried.items() if all(parts)}
+    if not read:
+        place, line = lines[max(parts.index(None) for parts in tried.values())]
+        raise UserError(f"own figures, line {place}: found {quote(line)}, expected {EXPECTED}")
+    sign, parts = next(iter(read.items()))
+    doubtful = [part[2] for part in parts if len(read) > 1 and "." in part[2]]
+    if doubtful:
+        either = f"{doubtful[0].replace('.', '')} or {doubtful[0]}0"
+        expected = f"a number that can be read in one way: did you mean {either}?"
+        raise UserError(f"own figures: found {quote(doubtful[0])}, expected {expected}")
+    return sign, parts
+
+
+def _check_line(
+    place: int, line: str, year: int, level: float, rate: float | None, levels: dict[int, float]
+) -> None:
+    """Refuse a year that cannot be, or came before, and a level that cannot grow."""
+    if not OWN_FIRST_YEAR < year <= OWN_LAST_YEAR:
+        raise UserError(
+            f"own figures, line {place}: found {year}, expected a year from {OWN_FIRST_YEAR + 1} to {OWN_LAST_YEAR}"
+        )
+    if year in levels:
+        raise UserError(f"own figures, line {place}: found {year} twice, expected each year once")
+    if level <= 0 or (rate is not None and rate <= -1):
+        raise UserError(
+            f"own figures, line {place}: found {quote(line)}, expected a level above 0 that can grow"
+        )

@@ -22,11 +22,10 @@ import pandas as pd
 from scipy.special import expit, logit, ndtri
 
 from lib import law
-from lib.analysis.scores import contest
 from lib.economies import economies
 from lib.figures import load_reporters
 from lib.law import Posterior
-from lib.reference import SIZES, Array, last_released, prior_for, read_kept, size_class
+from lib.reference import SIZES, Array, last_released, prior_for, size_class
 from lib.spoken import read_place
 
 USD_PER_UNIT = {
@@ -267,20 +266,6 @@ def for_goal(
     return float(predict(fitted, one.to_numpy())[0]), known
 
 
-def hindsight(size: float, flow: str) -> pd.DataFrame:
-    """Shares over the whole panel with 90 % bands (low, high): flows of the size, and those after a jump.
-
-    Outcome and condition are named as `lib.research.base_rates` does.
-    """
-    kept = read_kept("base_rates.csv")
-    panel = "BACI two-way total" if flow == "total" else "BACI directed"
-    rows = kept[(kept["panel"] == panel) & (kept["years"] == "2001-2020")]
-    rows = rows[rows["size_from_usd"] <= max(size, rows["size_from_usd"].min())]
-    rows = rows.sort_values(["size_from_usd", "size_to_usd"], ascending=[False, True])  # open classes last
-    rows = rows.drop_duplicates(["outcome", "condition"]).sort_index()
-    return rows[["outcome", "condition", "share", "low", "high"]]
-
-
 def shares(scores: pd.DataFrame, key: pd.Series) -> pd.DataFrame:
     """Share met by group (`key`) with the 90 % interval of Jeffreys (Brown, Cai & DasGupta 2001): share, n, low, high.
 
@@ -291,19 +276,3 @@ def shares(scores: pd.DataFrame, key: pd.Series) -> pd.DataFrame:
     found = scores.groupby(key.rename("group"), observed=True)["met"].agg(["mean", "sum", "size"])
     low, high = proportion_confint(found["sum"], found["size"], alpha=0.1, method="jeffreys")
     return pd.DataFrame({"share": found["mean"], "n": found["size"], "low": low, "high": high})
-
-
-def brier_scores(scores: pd.DataFrame) -> pd.DataFrame:
-    """Brier scores of probabilities of targets (`SCORES`) beside a constant ½; due years are resampled (90 %).
-
-    Returns
-    -------
-    Frame: brier, mean (probability), against_half (better, worse, level), low, high (of the difference to ½).
-    """
-    rows = {}
-    for name in SCORES:
-        brier = (scores[name] - scores["met"]) ** 2
-        told, apart = contest(brier, (0.5 - scores["met"]) ** 2, scores["due"])
-        rows[name] = {"brier": brier.mean(), "mean": scores[name].mean(), "against_half": told}
-        rows[name] |= {"low": apart.low, "high": apart.high}
-    return pd.DataFrame.from_dict(rows, orient="index")

@@ -21,14 +21,13 @@ from scipy.special import stdtrit
 from lib import evidence, outlook, series
 from lib import figures as fig
 from lib import law as laws
-from lib.analysis import scores
 from lib.analysis.cases import CompareCase
 from lib.cases import GoalCase
-from lib.evidence import ERRORS_FILE, MONTHS
+from lib.evidence import MONTHS
 from lib.goals import PUBLICATION_LAG_YEARS, READINGS
 from lib.law import FAN, Law
 from lib.outlook import Answer
-from lib.reference import Array, read_kept
+from lib.reference import Array
 from lib.show import periods
 from lib.words import fill, number
 
@@ -149,31 +148,6 @@ def seasonal_band(case: GoalCase, running: RunningYear) -> pd.DataFrame:
         t = stdtrit(fitted.df, [0.9, 0.5, 0.1])
         rows[month] = np.exp(-laws.location(fitted, 1) - laws.spread(fitted, 1) * t)
     return pd.DataFrame.from_dict(rows, orient="index", columns=[0.1, 0.5, 0.9]).rename_axis("month")
-
-
-def skill_by_month(rival: str) -> pd.DataFrame:
-    """Absolute error saved against a rival by month, a fraction (0 is no better, 1 perfect), with 90 % intervals.
-
-    Whole years are resampled.
-    """
-    kept = read_kept(ERRORS_FILE).assign(total=lambda rows: rows["mae"] * rows["n"])
-    sums = kept.groupby(["method", "month", "year"])["total"].sum().unstack("method").reset_index("year")
-    rows = {}
-    for month, part in sums.groupby("month"):
-        rows[month] = scores.skill_interval(part["combined"], part[rival], part["year"])._asdict()
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("month")
-
-
-def revisions(stretches: pd.DataFrame) -> pd.DataFrame:
-    """By how much the year so far was revised within a year: as printed, against the base that next year implies.
-
-    `change` is the log of their ratio: positive where the figure was raised.
-    """
-    printed = stretches[stretches["first_month"] == 1][["year", "last_month", "value_mn"]]
-    implied = series.implied_year_to_date(stretches)
-    both = printed.merge(implied, on=["year", "last_month"], suffixes=("", "_implied"))
-    both = both.rename(columns={"value_mn": "printed_mn", "value_mn_implied": "implied_mn"})
-    return both.assign(change=np.log(both["implied_mn"] / both["printed_mn"]))
 
 
 DECIDED = {"met": 1.0, "missed": 0.0}  # what these count with, so that a decision is a change like any other
@@ -314,20 +288,3 @@ def attribution(
     rows += [moved.sum(min_count=1).to_frame().T.assign(what="all together")]
     table = pd.concat([row for row in rows if len(row)], ignore_index=True)
     return table.reindex(columns=["day", "what", "levels", *readings]).replace(0.0, np.nan)
-
-
-def bars(case: CompareCase, found: pd.DataFrame, least: float = 0.005) -> pd.DataFrame:
-    """The way of the probability of the stated reading: start, moves of more than `least`, the others, end.
-
-    `low` and `high` are the ends of a bar, fractions; `moved` is NaN for start and end.
-    """
-    steps = attribution(found, [case.reading], least).iloc[:-1]
-    moved, odds, said = steps[case.reading], found[f"p_{case.reading}"], found[f"verdict_{case.reading}"]
-    after = odds.iloc[0] + moved.cumsum()
-    days = ["" if pd.isna(day) else f"\n{day:%-d %b %Y}" for day in steps["day"]]
-    labels = [f"{what}{day}" for what, day in zip(steps["what"], days, strict=True)]
-    labels = [label.replace("with smaller moves", "smaller") for label in labels]
-    ends = [f"{case.as_of:%-d %b %Y}\n{said.iloc[0]}", f"{case.until:%-d %b %Y}\n{said.iloc[-1]}"]
-    parts = {"low": [0.0, *np.minimum(after, after - moved), 0.0], "moved": [np.nan, *moved, np.nan]}
-    parts["high"] = [odds.iloc[0], *np.maximum(after, after - moved), odds.iloc[-1]]
-    return pd.DataFrame({"label": [ends[0], *labels, ends[1]]} | parts).astype(dict.fromkeys(parts, float))

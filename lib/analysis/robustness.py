@@ -1,7 +1,4 @@
-"""What an answer rests on and how much it depends on its assumptions; how the same method fared before; what if.
-
-Of a forecast: its drift and variance, and forecasts of earlier years. Of years that nobody published: what is known of the
-flows around them.
+"""How much what is inferred depends on its assumptions; and what if: scenarios, and goals that have some chance.
 
 A scenario moves the log growth of each year after the last one known by a stated amount. Where that is an estimate, it
 has a standard deviation of its own, shared by all years: a Gaussian that is added to the law. The variance of the law
@@ -16,94 +13,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from lib import evidence, growth, outlook
+from lib import evidence, outlook
 from lib import law as laws
 from lib.analysis import movers
-from lib.analysis.base_rates import HORIZON, known_share
 from lib.analysis.cases import HiddenCase, ScenarioCase
 from lib.cases import GoalCase
 from lib.evidence import ANALOGUES
 from lib.goals import READINGS, Goal
-from lib.law import MIN_GROWTH_RATES, Law, Posterior
-from lib.outlook import Answer, Expectation, expect, lineage, own_law, prior_for
+from lib.law import Law
+from lib.outlook import Answer
 from lib.reference import Array
-
-
-def sensitivity(answer: Answer, base: Expectation) -> pd.DataFrame:
-    """Probability of each undecided reading from the own yearly levels alone, under other assumptions than `base`'s."""
-    case, goal, levels = answer.case, answer.goal, answer.levels
-    rates = growth.log_growth(levels.loc[: goal.deadline])
-    own_class, prior = prior_for(case, base.level_mn, base.origin), base.prior
-
-    def other(**changed: Any) -> Posterior:
-        return laws.posterior(rates, replace(prior, **changed))
-
-    posteriors = {
-        "own yearly levels": base.posterior,
-        "without the larger flows": laws.posterior(rates, own_class),
-        "the reference class alone": laws.posterior(np.array([]), own_class),
-        "drift free to differ twice as much": other(drift_sd=2 * prior.drift_sd),
-        "no drift expected": other(drift=0.0),
-        "a third more erratic": other(variance=prior.variance * (4 / 3) ** 2),
-        "all years weighed alike": laws.posterior(rates, prior, half_life=np.inf),
-    }
-    if rates.notna().sum() >= MIN_GROWTH_RATES and rates.std() > 1e-12:
-        posteriors["the flow's own record alone"] = laws.posterior(rates, None)
-    rows = {}
-    for name, posterior in posteriors.items():
-        law = own_law(goal, levels, replace(base, posterior=posterior))
-        rows[name] = laws.chances(law, goal, levels).reindex(answer.chances.index)
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("assumption")
-
-
-def hindcasts(answer: Answer) -> pd.DataFrame:
-    """Forecasts that the same method gave at earlier years, for the flow and the larger ones.
-
-    Each asks for growth at the goal's rate over as many years as were left (at least one), from the years up to the origin
-    alone, of levels as known on the case's day: by origin flow of (`FlowCase.label_beside`), probability and met.
-    """
-    case, goal, rows = answer.case, answer.goal, []
-    years = max(goal.deadline - answer.last, 1)
-    needed = years * np.log1p(goal.rate)
-    for member in [case, *lineage(case)]:
-        levels = member.series()["value_mn"].dropna()
-        for origin, level in levels.iloc[1:].items():
-            if origin + years in levels.index and level > 0:
-                of = expect(member, levels.loc[:origin]).posterior
-                met = levels[origin + years] / level >= np.exp(needed - 1e-9)
-                rows.append((member.label_beside(case), origin, float(laws.p_reach(of, needed, years)), met))
-    return pd.DataFrame(rows, columns=["flow of", "origin", "probability", "met"]).set_index("origin")
-
-
-def rows_used(answer: Answer) -> pd.DataFrame:
-    """The figures behind the levels of the flow and of all others that the answer looked at, since the goal's base."""
-    case, found = answer.case, []
-    unknown = () if answer.law is None else answer.law.years
-    other = [case.mirror()] if evidence.MIRROR in answer.evidence else []
-    for one in [*reversed(case.lineage()), case, *other]:
-        rows, series = one.vintage(), one.series()
-        behind = set(series.loc[case.base_year :, "figure_id"])
-        if one is case and evidence.YEAR_SO_FAR in answer.evidence:
-            stretches = case.releases()
-            behind |= set(stretches.loc[stretches["year"].isin(unknown), "figure_id"])
-        found.append(rows[rows["figure_id"].isin(behind)])
-    return pd.concat(found, ignore_index=True)
-
-
-def moves(case: GoalCase, levels: pd.Series) -> pd.DataFrame:
-    """How the larger flows moved from the last known year of this one before the deadline to it or the next year known.
-
-    `change` is a fraction, `rows` the figures behind both levels; flows not known in both years are absent.
-    """
-    first, rows = int(levels.loc[: case.deadline - 1].index[-1]), []
-    for one in reversed(case.lineage()):
-        theirs = one.series()
-        after = theirs.loc[case.deadline :].head(1)
-        ends = pd.concat([theirs.loc[theirs.index == first], after])
-        if len(ends) == 2:
-            change = ends["value_mn"].iloc[1] / ends["value_mn"].iloc[0] - 1
-            rows.append((one.reporter, *ends.index, change, ", ".join(ends["figure_id"].unique())))
-    return pd.DataFrame(rows, columns=["name", "first", "last", "change", "rows"])
 
 
 def implied_before(case: GoalCase, doubtful: tuple[int, ...]) -> dict[int, float]:
@@ -155,28 +74,6 @@ def inferred_sensitivity(case: HiddenCase, answer: Answer) -> pd.DataFrame:
         vary("parcels real and counted: one chance in ten", parcels_counted=0.1)
         vary("parcels real and counted: surely", parcels_counted=1.0)
     return pd.DataFrame.from_dict(tried, orient="index").rename_axis("assumption")
-
-
-def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFrame:
-    """Where the flow would have ended had it grown as each larger flow did, from its last known year.
-
-    Returns
-    -------
-    By the larger flow (`FlowCase.label_beside`): from_year, from_mn, parent_growth (fraction, to the deadline; NaN where
-    one of the two years is missing), level_mn (at that pace), target_mn, missing (the years without a level, as text),
-    first_row and last_row (ids of the published figures behind it, whenever published).
-    """
-    before = levels.loc[: goal.deadline].dropna()
-    last, rows = int(before.index[-1]), []
-    for larger in lineage(case.today()):
-        published = larger.series()[["value_mn", "figure_id"]].reindex([last, goal.deadline])
-        (start, first_row), (end, last_row) = published.itertuples(index=False)
-        missing = " and ".join(map(str, published.index[published["value_mn"].isna()]))
-        ids = ("", "") if missing else (first_row, last_row)
-        known = larger.label_beside(case), last, before[last], end / start - 1, before[last] * end / start
-        rows.append((*known, goal.target_mn, missing, *ids))
-    columns = ["larger flow", "from_year", "from_mn", "parent_growth", "level_mn", "target_mn", "missing"]
-    return pd.DataFrame(rows, columns=[*columns, "first_row", "last_row"]).set_index("larger flow")
 
 
 class Scenario(NamedTuple):
@@ -264,9 +161,6 @@ def estimate(case: GoalCase, driver: str) -> dict[str, Any] | None:
     return found | {"r2": float(fitted.rsquared)}
 
 
-PIPELINES = {2011: "the first crude pipeline", 2018: "its second line"}
-"""Years in which pipelines lifted the province's trade at once (data/README.md, traps)."""
-
 # Growth above expectation is measured from the year before to the one in which trade had been turned around.
 SANCTIONS_SINCE, SANCTIONS_SEEN = 2022, 2023
 
@@ -301,19 +195,6 @@ def scenarios(case: ScenarioCase, answer: Answer) -> list[Scenario]:
             mean, sd = (part * path.to_numpy() for part in (slope["value"], slope["sd"]))
             listed.append(Scenario(f"{driver} came", float(np.expm1(path.sum())), mean, sd, slope))
     return listed
-
-
-def pipeline_steps(case: GoalCase) -> pd.Series:
-    """By how much the province's trade with Russia outgrew the country's in the pipeline years the day knew.
-
-    Empty where the trade is not with Russia.
-    """
-    asked = {"partner": "Russia", "flow": "total"}
-    pair = [case.model_copy(update=asked | {"reporter": name}) for name in ("Heilongjiang", "China")]
-    if not (is_with_russia(case) and all(one.is_on_record() for one in pair)):
-        return pd.Series(dtype=float)
-    province, country = (one.series()["value_mn"] for one in pair)
-    return growth.yoy(province / country).reindex(list(PIPELINES)).dropna()
 
 
 def since_sanctions(case: GoalCase) -> dict[str, float]:
@@ -365,33 +246,3 @@ def break_even(
     """Growth a year with each of some chances, one row a reading, one column a chance."""
     rows = {r: [rate_with(p, law, goal, levels, r) for p in chances] for r in READINGS}
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(chances)).rename_axis("reading")
-
-
-def required(case: GoalCase, answer: Answer) -> pd.DataFrame:
-    """Growth asked for at the base and still needed on the day, and the share of flows that ever grew so fast.
-
-    Returns
-    -------
-    One row a standpoint: origin, years, needed (a year, on average), size_usd, share (of flows of that size that grew as
-    fast, as the day knew it; NaN beyond ten years).
-    """
-    goal, left = answer.goal, answer.needed.loc["average"]
-    rows = [(goal.base_year, goal.years, goal.rate, goal.base_mn)]
-    if answer.last > goal.base_year and left["years_left"] > 0:
-        rows.append((answer.last, int(left["years_left"]), left["needed"], answer.levels[answer.last]))
-    found = pd.DataFrame(rows, columns=["origin", "years", "needed", "level"])
-    found["size_usd"] = [case.usd_mn(one.level, one.origin) * 1e6 for one in found.itertuples()]
-    asked = zip(found["size_usd"], found["years"], found["needed"], strict=True)
-    share = [
-        float(known_share(size, case.as_of, years, needed)) if years <= HORIZON else np.nan
-        for size, years, needed in asked
-    ]
-    return found.assign(share=share).drop(columns="level")
-
-
-def ever_grew(levels: pd.Series, years: int, rate: float) -> tuple[int, int]:
-    """In how many spans of so many years a flow grew by a rate a year or more on average, and how many there were."""
-    later = levels.reindex(levels.index + years).to_numpy()
-    known = ~np.isnan(later)
-    grew = later[known] >= levels.to_numpy()[known] * (1 + rate) ** years * (1 - 1e-9)
-    return int(grew.sum()), int(known.sum())

@@ -135,19 +135,6 @@ def against(rows: pd.DataFrame, other: str) -> str:
     return contest(pairs["brier"], pairs["brier_other"], pairs["origin"], pairs["n"])[0]
 
 
-def brier_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Scores of each model, best first.
-
-    Returns
-    -------
-    By model: brier, p (mean probability), rate (share that came true), n, skill (over the long base rate, fraction), used
-    (the forecast used here beside this model: better, worse or level; empty for itself).
-    """
-    found = pooled(rows, ["brier", "p", "rate"]).sort_values("brier")
-    used = ["" if model == USED else against(rows, model) for model in found.index]
-    return found.assign(skill=1 - found["brier"] / found.loc[BASE, "brier"], used=used)
-
-
 def intervals(case: ScoreCase) -> pd.DataFrame:
     """Kept scores of the intervals of the forecast used here at the case's horizon, by origin."""
     rows = _within(case, read_scores("trade_intervals"))
@@ -185,32 +172,3 @@ def worst_origin(case: ScoreCase) -> dict[str, Any]:
     low, high = _worst_expected(common, len(rows))
     told = "below" if worst["coverage"] < low else "above" if worst["coverage"] > high else "within"
     return worst | {"common": common, "low": low, "high": high, "told": told}
-
-
-def reliability(case: ScoreCase) -> pd.DataFrame:
-    """Reliability of +25 % forecasts in tenths (`curve`).
-
-    A random sample of single forecasts is kept for horizons of 1, 3 and 5 years; the nearest is used. A
-    single origin leaves nothing to resample: low and high are then absent.
-    """
-    rows = _within(case, read_scores("trade_examples"))
-    horizon = min(rows["horizon"].unique(), key=lambda kept: abs(int(kept) - case.years))
-    rows = rows[rows["horizon"] == horizon]
-    found = curve(rows[USED], rows["outcome"], rows["origin"])
-    return found if len(rows["origin"].unique()) > 1 else found.drop(columns=["low", "high"])
-
-
-def places(case: ScoreCase) -> pd.DataFrame:
-    """The forecast among its competitors, a row for each set of series.
-
-    `best` is the best of the others, `place` 1 for the best of all, `models` their number, and `told` whether the forecast
-    is better, worse or level; unknown for a contest, whose one origin says nothing of luck.
-    """
-    found = []
-    for panel, part in of_goal(case, "competitors").groupby("panel"):
-        scores = pooled(part, ["brier"])["brier"].sort_values()
-        best = scores.drop(USED).index[0]
-        row = {"panel": panel, "best": best, "best_score": scores[best], "own_score": scores[USED]}
-        told = against(part, best) if len(part["origin"].unique()) > 1 else "unknown"
-        found.append(row | {"place": scores.index.get_loc(USED) + 1, "models": len(scores), "told": told})
-    return pd.DataFrame(found)

@@ -20,12 +20,14 @@ from scipy.special import wrightomega
 
 from lib import cases, evidence, goals, law, mixtures, outlook
 from lib import figures as fig
-from lib.analysis import answers, what_if
-from lib.analysis.base_rates import HORIZON, HORIZONS, PROBABILITIES
+from lib.analysis import answers, question
 from lib.errors import UserError
 from lib.evidence import NEGLIGIBLE, Assumptions
 from lib.law import FAN
 from lib.reference import (
+    HORIZON,
+    HORIZONS,
+    PROBABILITIES,
     SIZES,
     age_warning,
     held,
@@ -49,7 +51,7 @@ def own_priors() -> dict[int, list[list[Any]]]:
         growing = [prior.drift, prior.drift_sd, prior.variance, prior.df, prior.autocorrelation]
         return [*growing, prior.drift_error, prior.source, age_warning(prior, year)]
 
-    years = range(what_if.OWN_FIRST_YEAR, what_if.OWN_LAST_YEAR + 1)
+    years = range(question.OWN_FIRST_YEAR, question.OWN_LAST_YEAR + 1)
     return {year: [row(year, size) for size in sizes] for year in years}
 
 
@@ -59,7 +61,7 @@ def _size_of(index: int) -> float:
 
 
 def base_rates(growth: "Shared") -> dict[int, list[Any]]:
-    """Where `lib.analysis.base_rates.base_rate` looks from an origin: of each panel the longest horizon, and places.
+    """Where `lib.reference.base_rate` looks from an origin: of each panel the longest horizon, and places.
 
     There is a place in `growth` for each size class: quantiles of growth a year at `PROBABILITIES`, a row for each of
     the first of `HORIZONS`.
@@ -152,16 +154,12 @@ def sources(known: list[dict[str, Any]]) -> dict[str, list[str]]:
     ]
     rows = fig.load_figures()
     rows = rows[rows["figure_id"].isin({change[3] for change in changed if change[1:]})]
-    return {
-        row.figure_id: [row.publisher, row.published or "undated", _printed(row), row.url]
-        for row in rows.drop_duplicates("figure_id").itertuples()
-    }
-
-
-def _printed(row: Any) -> str:
-    level = "" if pd.isna(row.value) else f"{row.value:.12g} {row.unit}"
-    growth = "" if pd.isna(row.yoy_pct) else f"{row.yoy_pct:+g} %".replace("-", "−")
-    return ", ".join(text for text in (level, growth) if text)
+    found = {}
+    for row in rows.drop_duplicates("figure_id").itertuples():
+        level = [] if pd.isna(row.value) else [f"{row.value:.12g} {row.unit}"]
+        growth = [] if pd.isna(row.yoy_pct) else [f"{row.yoy_pct:+g} %".replace("-", "−")]
+        found[row.figure_id] = [row.publisher, row.published or "undated", ", ".join(level + growth), row.url]
+    return found
 
 
 def _stated_goals(known: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -170,34 +168,30 @@ def _stated_goals(known: list[dict[str, Any]]) -> list[dict[str, Any]]:
     A goal whose base was not on record on the day of its announcement opens on the first day on which it was.
     """
     levels = {(flow["reporter"], flow["partner"], flow["flow"]): flow["levels"] for flow in known}
-    rows = fig.load_goals_table()
-    rows = rows[rows["deadline"].notna() & rows["base_year"].notna()]
-    found = [
-        _stated(row, levels.get((row.reporter, row.partner, row.measure), {})) for row in rows.itertuples()
-    ]
-    return [goal for goal in found if goal is not None]
+    found = []
+    for row in fig.load_goals_table().dropna(subset=["deadline", "base_year"]).itertuples():
+        is_rate = row.kind == "rate"
+        currency = "USD" if is_rate else row.unit.partition(" ")[0]
+        days = levels.get((row.reporter, row.partner, row.measure), {}).get(currency, [])
+        opening = _first_day(days, int(row.base_year), row.announced)
+        if opening is None:
+            continue
+        asked = {"reporter": row.reporter, "partner": row.partner, "flow": row.measure, "as_of": opening}
+        asked |= {"currency": currency, "base_year": int(row.base_year), "deadline": int(row.deadline)}
+        asked["goal"] = f"{row.rate_pct:g} %" if is_rate else f"{row.level:g} {row.unit}"
+        asked["reading"] = row.reading if is_rate else "average"
+        case = cases.GoalCase.check(asked)
+        said = plain(answers.announcement(case)).removesuffix(" (source).")
+        told = {"name": case.goal_name, "announced": row.announced, "said": said, "url": row.url}
+        found.append(asked | told)
+    return found
 
 
-def _stated(row: Any, levels: dict[str, list[list[Any]]]) -> dict[str, Any] | None:
-    is_rate = row.kind == "rate"
-    currency = "USD" if is_rate else row.unit.partition(" ")[0]
-    opening = _first_day(levels.get(currency, []), int(row.base_year), row.announced)
-    if opening is None:
-        return None
-    asked = {
-        "reporter": row.reporter,
-        "partner": row.partner,
-        "flow": row.measure,
-        "as_of": opening,
-        "currency": currency,
-        "goal": f"{row.rate_pct:g} %" if is_rate else f"{row.level:g} {row.unit}",
-        "base_year": int(row.base_year),
-        "deadline": int(row.deadline),
-        "reading": row.reading if is_rate else "average",
-    }
-    case = cases.GoalCase.check(asked)
-    said = plain(answers.announcement(case)).removesuffix(" (source).")
-    return asked | {"name": case.goal_name, "announced": row.announced, "said": said, "url": row.url}
+def _first_day(days: list[list[Any]], base_year: int, announced: str) -> str | None:
+    """The first day from the announcement on that had a level for the base; None without any."""
+    told = fig.last_days(pd.Series([announced])).iloc[0].date().isoformat()
+    later = [told, *(day for day, _ in days if day > told)]
+    return next((day for day in later if base_year in levels_on(days, day)), None)
 
 
 # --- what a day knew beside the record ---
@@ -206,19 +200,12 @@ DIGITS = 10
 """Significant digits of what laws are made of: with fewer, years of equal variance would not look so (`lib.mixtures._root`)."""
 
 
-class Shared:
-    """Values that many days have in common, each kept once; whoever needs one holds its place."""
-
-    def __init__(self) -> None:
-        self.places: dict[str, int] = {}
+class Shared(dict[str, int]):
+    """Values that many days have in common, each kept once, as JSON; whoever needs one holds its place."""
 
     def place(self, value: Any) -> int:
         """Where a value stands among the others."""
-        return self.places.setdefault(json.dumps(value, ensure_ascii=False), len(self.places))
-
-    def values(self) -> list[Any]:
-        """All values in order."""
-        return [json.loads(text) for text in self.places]
+        return self.setdefault(json.dumps(value, ensure_ascii=False), len(self))
 
 
 def _rounded(values: Any) -> list[float]:
@@ -239,8 +226,7 @@ class Knowledge:
 
     def __init__(self, stated: list[dict[str, Any]]) -> None:
         self.stated = stated
-        self.classes, self.expected, self.chains, self.gaps = Shared(), Shared(), Shared(), Shared()
-        self.pieces = Shared()
+        self.kept = {name: Shared() for name in ("classes", "expected", "chains", "gaps", "pieces")}
         self._expected: dict[Any, Any] = {}
         self._laws: dict[Any, int] = {}
 
@@ -251,20 +237,18 @@ class Knowledge:
         found = {}
         for currency, levels in flow["levels"].items():
             case = cases.GoalCase.model_construct(**names, currency=currency, as_of=fig.UNDATED_KNOWN_FROM)
-            arrived = case.record()["known_from"]
-            latest = {
-                day.date().isoformat() for day in arrived.groupby(arrived.dt.year).max()
-            }  # its months, too
+            arrived = case.record()["known_from"]  # its months, too
+            latest = {day.date().isoformat() for day in arrived.groupby(arrived.dt.year).max()}
             days = {day for day, _ in levels} | latest | opened | {fig.UNDATED_KNOWN_FROM.isoformat()}
             found[currency] = [
-                {"day": day, **self._on_day(case.model_copy(update={"as_of": date.fromisoformat(day)}))}
+                {"day": day, "gaps": self._on_day(case.model_copy(update={"as_of": date.fromisoformat(day)}))}
                 for day in sorted(days)
                 if levels[0][0] <= day <= fig.UNDATED_KNOWN_FROM.isoformat()
             ]
         return found
 
-    def _on_day(self, case: cases.GoalCase) -> dict[str, Any]:
-        """What a day knew of a flow: the partner's figures of years without a level, and each gap (`_gap`).
+    def _on_day(self, case: cases.GoalCase) -> list[int]:
+        """What a day knew of a flow: each gap (`_gap`).
 
         A gap is a stretch of years without a level after one with it, the last one without end; for goals that begin
         before it and end soon after it, so is what follows the known years within `AFTER_GAP` of it.
@@ -287,16 +271,14 @@ class Knowledge:
             months = self._pieces(lambda years: evidence.year_so_far(case, levels, years, size), unknown)
             return [partner, months]
 
-        return {
-            "gaps": [self._gap(case, levels, larger, pieces, start, end, unknown) for start, end in asked]
-        }
+        return [self._gap(case, levels, larger, pieces, start, end, unknown) for start, end in asked]
 
     def _pieces(self, observe: _Observe, unknown: list[int]) -> list[int]:
         """Places of what evidence says of the years that it tells of, from each on that follows a known year."""
         whole = observe(unknown)
         years = [] if whole is None else [int(year) for year in whole.levels.index]
         first = [i for i, year in enumerate(years) if i == 0 or {*range(years[i - 1], year)} - {*unknown}]
-        return [self.pieces.place(_piece(observe, years[i:])) for i in first]
+        return [self.kept["pieces"].place(_piece(observe, years[i:], None if i else whole)) for i in first]
 
     def _gap(
         self,
@@ -316,11 +298,11 @@ class Knowledge:
             self._expected[key] = self._expect(case, levels.loc[:start])
         place, index = self._expected[key]
         if index is None:
-            return self.gaps.place([start, place])
+            return self.kept["gaps"].place([start, place])
         later = outlook.later_errors(end, start, Assumptions()) if end in levels.index else {}
         ended = [end, [[weight, sd**2] for sd, weight in later.items()]] if later else None
         chains = list(self._chains(case, levels, unknown, start, max(start, end - 1))) if larger else []
-        return self.gaps.place([start, place, pieces(index), ended, chains])
+        return self.kept["gaps"].place([start, place, pieces(index), ended, chains])
 
     def _expect(self, case: cases.GoalCase, levels: pd.Series) -> tuple[Any, int | None]:
         """Place of what was to be expected after the last level, and the size class; what is wrong, and None."""
@@ -333,12 +315,12 @@ class Knowledge:
         shares = expected.shares[["source", "share", "drift"]].itertuples(index=False)
         found = {
             "posterior": _rounded([*own, prior.variance, prior.df]),
-            "source": self.classes.place(prior.source),
+            "source": self.kept["classes"].place(prior.source),
             "warning": age_warning(prior, expected.origin),
             "shares": [[name, *_rounded(numbers)] for name, *numbers in shares],
             "size": size,
         }
-        return self.expected.place(found), size
+        return self.kept["expected"].place(found), size
 
     def _chains(
         self, case: cases.GoalCase, levels: pd.Series, unknown: list[int], start: int, deadline: int
@@ -355,7 +337,7 @@ class Knowledge:
             parts = ((tuple(link.levels.items()), link.spread) for link in chain.links)
             key = (chain.top, tuple(chain.whole.items()), chain.doubtful, *parts)
             if key not in self._laws:
-                self._laws[key] = self.chains.place(_law_of(chain))
+                self._laws[key] = self.kept["chains"].place(_law_of(chain))
             yield self._laws[key]
 
 
@@ -363,13 +345,13 @@ AFTER_GAP = 3
 """Years after a gap in which a goal that began before it may end; later ones are left to the notebooks."""
 
 
-def _piece(observe: _Observe, years: list[int]) -> list[Any]:
+def _piece(observe: _Observe, years: list[int], whole: evidence.Observation | None) -> list[Any]:
     """Years; sums of the log levels to each whose errors are independent: factors, value, variance; words, df, correlation.
 
-    The first of them are those of an observation that ends earlier.
+    The first of them are those of an observation that ends earlier; `whole` is that of all years, where it was made.
     """
-    ending = [observe(years[: k + 1]) for k in range(len(years))]
-    seen = [one for one in ending if one is not None]
+    ending = [observe(years[: k + 1]) for k in range(len(years) - (whole is not None))]
+    seen = [one for one in (*ending, whole) if one is not None]
     root = np.linalg.cholesky(seen[-1].covariance)
     factors, variances = np.linalg.inv(root / np.diag(root)), np.diag(root) ** 2
     values = factors @ seen[-1].levels.to_numpy()
@@ -391,13 +373,6 @@ def _law_of(chain: evidence.Chain) -> dict[str, Any]:
     }
 
 
-def _first_day(days: list[list[Any]], base_year: int, announced: str) -> str | None:
-    """The first day from the announcement on that had a level for the base; None without any."""
-    told = fig.last_days(pd.Series([announced])).iloc[0].date().isoformat()
-    later = [told, *(day for day, _ in days if day > told)]
-    return next((day for day in later if base_year in levels_on(days, day)), None)
-
-
 def payload() -> dict[str, Any]:
     """Record, goals, reference tables and the constants of the model."""
     return _payload(data_state())
@@ -412,11 +387,6 @@ def _payload(state: Any) -> dict[str, Any]:
     told = [flow | {"knows": knowledge.of(flow)} for flow in known]
     return {
         "day": fig.UNDATED_KNOWN_FROM.isoformat(),
-        "classes": knowledge.classes.values(),
-        "expected": knowledge.expected.values(),
-        "chains": knowledge.chains.values(),
-        "pieces": knowledge.pieces.values(),
-        "gaps": knowledge.gaps.values(),
         "flows": told,
         "sources": sources(known),
         "goals": stated,
@@ -430,8 +400,11 @@ def _payload(state: Any) -> dict[str, Any]:
         ],
         "own": own_priors(),
         "base_rates": rates,
-        "growth": growth.values(),
         "model": _constants(),
+        **{
+            name: [json.loads(text) for text in one]
+            for name, one in (knowledge.kept | {"growth": growth}).items()
+        },
     }
 
 
@@ -467,11 +440,11 @@ def _constants() -> dict[str, Any]:
         "longest_base_rate": HORIZON,
         "longest_goal": cases.MAX_HORIZON_YEARS,
         "publication_lag": goals.PUBLICATION_LAG_YEARS,
-        "own_most": what_if.OWN_MOST_FIGURES,
-        "own_first": what_if.OWN_FIRST_YEAR + 1,
-        "own_last": what_if.OWN_LAST_YEAR,
-        "lines": [line.pattern for line in what_if.LINES.values()],
-        "figure": what_if.EXPECTED,
+        "own_most": question.OWN_MOST_FIGURES,
+        "own_first": question.OWN_FIRST_YEAR + 1,
+        "own_last": question.OWN_LAST_YEAR,
+        "lines": [line.pattern for line in question.LINES.values()],
+        "figure": question.EXPECTED,
     }
 
 

@@ -1,7 +1,6 @@
-"""A goal and its chances: record, path and fan, probabilities over time, the year so far, and what it would take."""
+"""A goal and its chances: path, fan, probabilities over time, the year so far; and how goals and forecasts fared."""
 
 import textwrap
-from calendar import month_abbr
 from typing import Any
 
 import numpy as np
@@ -41,7 +40,7 @@ def goal_fan(
     sureness : what stands under a fan that is no forecast, in place of the coverage of forecasts.
     size_usd : of the flow, US dollars a year: the coverage is that of its size class.
     """
-    figure, axes = new_axes(title)
+    axes = new_axes(title)
     top = max(series["value_mn"].max(), path.max(), 0 if fan is None else fan[0.9].max())
     divisor, unit = style.scale_of(top)
     axes.plot(path.index, path / divisor, color=RED, linestyle="--", label="goal path (on average)", zorder=2)
@@ -61,7 +60,7 @@ def goal_fan(
     style.in_numbers(axes)
     style.label_ends(axes, ends)
     axes.legend(handles=marks, loc="upper left", fontsize=8)
-    return finish(figure, axes, told, sureness or "", sources, ylabel=f"{currency} {unit}, nominal")
+    return finish(axes, sureness or "", sources, told=told, ylabel=f"{currency} {unit}, nominal")
 
 
 def _draw_levels(axes: Any, series: pd.DataFrame, divisor: float) -> list[Any]:
@@ -100,39 +99,22 @@ def hindcast(found: pd.DataFrame, title: str, sources: str = "") -> Any:
 
     `found` is indexed by origin year: probability, met (bool).
     """
-    figure, axes = new_axes(title, height=3.2)
+    axes = new_axes(title, height=3.2)
     axes.vlines(found.index, 0, found["probability"] * 100, color="#cccccc", linewidth=1, zorder=1)
     for met, group in found.groupby("met"):
         face, label = (BLUE, "then met") if met else ("white", "then missed")
         look = {"facecolor": face, "edgecolor": BLUE, "s": 46, "label": label, "zorder": 3}
         axes.scatter(group.index, group["probability"] * 100, **look)
-    low, high = percent(found["probability"].min()), percent(found["probability"].max())
-    met = f"the goal was then met after {found['met'].sum()} of {len(found)} origins"
     axes.set(xlabel="origin: the last year known to the forecast", ylabel="probability given, %")
-    told = f"probabilities from {low} to {high}; {met}"
-    return finish(figure, axes, told, sources, legend="upper left", ylim=(0, 100))
-
-
-def probability_path(odds: pd.Series, title: str, sources: str = "") -> Any:
-    """Probability by day as a line from 0 to 100 %, each point labelled."""
-    figure, axes = new_axes(title, height=3.2)
-    odds = odds.dropna()
-    days = [f"{day:%-d %b %Y}" for day in odds.index]
-    axes.plot(days, odds * 100, color=BLUE, marker="o")
-    for day, value in zip(days, odds, strict=True):
-        beside(axes, percent(value), (day, value * 100), (0, 7), ha="center")
-    axes.axhline(50, color=GREY, linewidth=0.8, linestyle=":")
-    told = "; ".join(f"{day} {percent(value)}" for day, value in zip(days, odds, strict=True))
-    axes.set(ylim=(-4, 112), yticks=range(0, 101, 20), ylabel=CHANCE)
-    return finish(figure, axes, f"probability of the goal by day, {told}", sources, years=False)
+    return finish(axes, sources, legend="upper left", ylim=(0, 100))
 
 
 def probability_steps(bars: pd.DataFrame, title: str, sources: str = "") -> Any:
     """What moved a probability, as a waterfall: start, each move up or down, end.
 
-    `bars` is as `lib.analysis.replay.bars` gives it.
+    `bars` has a row for each: label, low and high end (probabilities), and by how much it moved, missing at both ends.
     """
-    figure, axes = new_axes(title, height=1.6 + 0.38 * len(bars), width=60)
+    axes = new_axes(title, height=1.6 + 0.38 * len(bars), width=60)
     moved = bars["moved"]
     colours = np.where(moved.isna(), "#bbbbbb", np.where(moved > 0, BLUE, RED))
     hatches = list(np.where(moved < 0, "//", ""))
@@ -149,9 +131,7 @@ def probability_steps(bars: pd.DataFrame, title: str, sources: str = "") -> Any:
     axes.set_yticks(bars.index, bars["label"])
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
-    told = "; ".join(bars["label"].str.split().str.join(" ") + " " + words)
-    told = f"what moved the probability: {told}"
-    return finish(figure, axes, told, sources, years=False, xlim=(0, 112), xlabel=CHANCE)
+    return finish(axes, sources, years=False, xlim=(0, 112), xlabel=CHANCE)
 
 
 def odds_by_release(rows: pd.DataFrame, labels: dict[str, str], title: str, sources: str = "") -> Any:
@@ -159,20 +139,14 @@ def odds_by_release(rows: pd.DataFrame, labels: dict[str, str], title: str, sour
 
     `rows` has day and the columns of `labels` (fractions, NaN where a reading has none).
     """
-    figure, axes = new_axes(title, height=3.8)
-    last = []
+    axes = new_axes(title, height=3.8)
     for (name, label), look in zip(labels.items(), LOOKS, strict=False):
         known = rows.dropna(subset=name)
         axes.step(known["day"], known[name] * 100, where="post", label=label, markersize=4, **look)
-        last += [f"{label} {percent(odds)}" for odds in known[name].tail(1)]
-    first, end = rows["day"].min(), rows["day"].max()
-    for year in range(first.year + 1, end.year + 1):
+    for year in range(rows["day"].min().year + 1, rows["day"].max().year + 1):
         axes.axvline(pd.Timestamp(year, 1, 1), color="#dddddd", linewidth=0.8, zorder=0)
     top = min(max(rows[list(labels)].max().max() * 115, 20), 102)
-    told = f"probability of the goal by day of release, {first:%Y-%m-%d} to {end:%Y-%m-%d}; at the end: "
-    told += "; ".join(last) or "none"
-    axes.set(ylim=(-top / 50, top), ylabel=CHANCE)
-    return finish(figure, axes, told, sources, years=False, legend="best")
+    return finish(axes, sources, years=False, legend="best", ylim=(-top / 50, top), ylabel=CHANCE)
 
 
 def fan_by_release(
@@ -185,7 +159,7 @@ def fan_by_release(
     rows : label (what was known), so_far_mn and the quantiles of the total (`lib.law.FAN`), millions.
     marks : name and level (millions) of each line, such as the goal's path and what came.
     """
-    figure, axes = new_axes(title, height=4.4)
+    axes = new_axes(title, height=4.4)
     places = np.arange(len(rows))
     divisor, unit = style.scale_of(rows[0.9].max())
     for (low, high, _, name), width in zip(BANDS, (3, 8, 13), strict=True):
@@ -200,43 +174,12 @@ def fan_by_release(
     style.in_numbers(axes)
     axes.legend(loc="lower right", fontsize=8, ncols=2)
     axes.grid(axis="x", visible=False)
-    ends = []
-    for _, row in rows.iloc[[0, -1]].iterrows():
-        least, middle, most = (about(row[p] / divisor) for p in (0.1, 0.5, 0.9))
-        ends.append(f"{row.label}: {middle} ({least} to {most})".replace("\n", ", "))
-    told = f"median and 80 % interval of the year, {currency} {unit}, first and last release: " + "; ".join(
-        ends
-    )
-    axes.set(ylim=(0, None), ylabel=f"{currency} {unit}, nominal")
-    return finish(figure, axes, told, sources, years=False)
-
-
-def share_by_month(band: pd.DataFrame, own: pd.DataFrame, title: str, sources: str = "") -> Any:
-    """Share of a year that is done by a month: 80 % band and median, and earlier years as points.
-
-    Parameters
-    ----------
-    band : indexed by month (1 to 11), columns 0.1, 0.5, 0.9, fractions.
-    own : years × months, fractions, NaN where unknown.
-    """
-    figure, axes = new_axes(title, height=4.2)
-    shade = {"color": ORANGE, "alpha": 0.3, "linewidth": 0, "label": "80 % interval"}
-    axes.fill_between(band.index, band[0.1] * 100, band[0.9] * 100, **shade)
-    axes.plot(band.index, band[0.5] * 100, color=ORANGE, linewidth=1.5, label="median")
-    axes.plot(band.index, band.index / 12 * 100, color=GREY, linestyle=":", label="months in proportion")
-    months = np.broadcast_to(own.columns.to_numpy(dtype=float), own.shape)
-    look = {"color": BLUE, "alpha": 0.6, "markersize": 4, "linestyle": ""}
-    axes.plot(months.ravel(), own.to_numpy().ravel() * 100, marker="o", label="earlier years", **look)
-    axes.set_xticks(range(1, 12), month_abbr[1:12])
-    low, middle, high = (f"{band.loc[6, p] * 100:.0f} %" for p in (0.1, 0.5, 0.9))
-    told = f"by the end of June {middle} of a year is done, 80 % interval {low.removesuffix(' %')} to {high}"
-    axes.set(ylim=(0, 100), xlabel="year to the end of", ylabel="done of the year's total, %")
-    return finish(figure, axes, told, sources, years=False, legend="upper left")
+    return finish(axes, sources, years=False, ylim=(0, None), ylabel=f"{currency} {unit}, nominal")
 
 
 def odds_by_row(odds: pd.Series, title: str, sources: str = "", marked: float | None = None) -> Any:
     """One probability a row as a dot on a line from 0 to 100 %, labelled; `marked` draws a dotted line."""
-    figure, axes = new_axes(title, height=1.5 + 0.36 * len(odds))
+    axes = new_axes(title, height=1.5 + 0.36 * len(odds))
     places = np.arange(len(odds))
     axes.hlines(places, 0, odds * 100, color=PALE, linewidth=2)
     axes.scatter(odds * 100, places, color=BLUE, s=42, zorder=3)
@@ -247,25 +190,53 @@ def odds_by_row(odds: pd.Series, title: str, sources: str = "", marked: float | 
     axes.set_yticks(places, [textwrap.fill(str(name), 44) for name in odds.index])
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
-    told = "probability of the goal, " + "; ".join(f"{name} {percent(p)}" for name, p in odds.items())
-    return finish(figure, axes, told, sources, years=False, xlim=(0, 108), xlabel=CHANCE)
+    return finish(axes, sources, years=False, xlim=(0, 108), xlabel=CHANCE)
 
 
-def odds_by_goal(
-    odds: pd.DataFrame, labels: dict[str, str], goal_rate: float, title: str, sources: str = ""
-) -> Any:
-    """Probability of each reading (columns) by the growth a year that a goal asks for (index, fractions)."""
-    figure, axes = new_axes(title, height=3.8)
-    told = []
-    for (name, values), look in zip(odds.items(), LOOKS, strict=False):
-        label = labels.get(str(name), str(name))
-        axes.plot(odds.index * 100, values * 100, label=label, **look | {"marker": ""})
-        told.append(f"{label} {percent(values.iloc[0])} to {percent(values.iloc[-1])}")
-    for chance in (50, 80):
-        axes.axhline(chance, color=GREY, linewidth=0.8, linestyle=":")
-    axes.axvline(goal_rate * 100, color="black", linewidth=1)
-    beside(axes, "the goal", (goal_rate * 100, 100), (4, -4), va="top", fontsize=8)
-    asked = " to ".join(percent(odds.index[end]) for end in (0, -1))
-    axes.set(xlabel="growth a year that the goal asks for, %", ylabel="probability, %", ylim=(0, 100))
-    told_of = f"probability for goals of {asked} a year: {'; '.join(told)}"
-    return finish(figure, axes, told_of, sources, years=False, legend="upper right")
+# --- how goals and forecasts fared ---
+
+
+def met_by_group(found: pd.DataFrame, title: str, sources: str = "") -> Any:
+    """Share met by group as a mark with its interval, and under each group the number of targets.
+
+    `found` is indexed by group: share, low, high (fractions), n.
+    """
+    axes = new_axes(title, height=3.6)
+    places = np.arange(len(found))
+    axes.vlines(places, found["low"] * 100, found["high"] * 100, color=PALE, linewidth=5, zorder=2)
+    axes.scatter(places, found["share"] * 100, color=BLUE, s=40, zorder=3)
+    labels = [f"{group}\n{n}" for group, n in zip(found.index, found["n"], strict=True)]
+    axes.set_xticks(places, labels, fontsize=7 if len(found) > 12 else 9)
+    axes.set_xlabel("below each group: number of targets; bars: 90 % interval of the share", fontsize=8)
+    axes.grid(axis="x", visible=False)
+    return finish(axes, sources, years=False, ylim=(-3, 104), yticks=range(0, 101, 20), ylabel="met, %")
+
+
+def calibration(found: pd.DataFrame, title: str, sources: str = "") -> Any:
+    """Share that came true against the probability given, with the line of perfect calibration.
+
+    `found` has p (mean probability), met (share) and n; low and high (fractions) draw a band where they are.
+    """
+    axes = new_axes(title, height=4.4)
+    axes.plot([0, 100], [0, 100], color=GREY, linestyle=":")
+    along = {"rotation": 45, "transform_rotates_text": True, "rotation_mode": "anchor", "ha": "center"}
+    axes.text(62, 64, "perfect calibration", fontsize=8, color=GREY, path_effects=style.halo(), **along)
+    if {"low", "high"} <= set(found.columns):
+        axes.fill_between(found["p"] * 100, found["low"] * 100, found["high"] * 100, color=BLUE, alpha=0.15)
+    axes.plot(found["p"] * 100, found["met"] * 100, color=BLUE, marker="o", label="observed", clip_on=False)
+    for row in found.itertuples():
+        beside(axes, f"{row.n:,}", (row.p * 100, row.met * 100), (6, -10), fontsize=7.5)
+    axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="probability given, %", ylabel="came true, %")
+    return finish(axes, "Small numbers: forecasts in each group.", sources, years=False)
+
+
+def by_origin(found: pd.DataFrame, labels: dict[str, str], title: str, what: str, sources: str = "") -> Any:
+    """Columns of `found` as lines by origin year, each named at its end; `what` names the axis."""
+    axes = new_axes(title, height=3.8)
+    ends = []
+    for (name, values), look in zip(found.items(), LOOKS, strict=False):
+        label = labels.get(name, name)
+        axes.plot(values.index, values, label=label, markersize=5, **look)
+        ends.append((values.index[-1], values.iloc[-1], textwrap.fill(label, 26), look["color"]))
+    style.label_ends(axes, ends, size=8)
+    return finish(axes, sources, xlabel="origin: the last year known to the forecast", ylabel=what)

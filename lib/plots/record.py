@@ -1,19 +1,20 @@
-"""What was published: how many figures, how levels grew, where sources disagree."""
+"""What was published, what moved it, and what policies did: figures from tidy data, no statistics in here."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lib.figures import FLOW_NAMES
 from lib.plots import style
-from lib.plots.style import GREY, LOOKS, finish, new_axes
+from lib.plots.style import BLUE, GREEN, GREY, LOOKS, ORANGE, RED, beside, finish, new_axes
 from lib.words import number
+
+FILLS = (BLUE, ""), (ORANGE, "///"), (GREEN, "..."), (RED, "xx")
 
 
 def levels_together(family: dict[str, pd.DataFrame], currency: str, title: str, sources: str = "") -> Any:
     """Level by year of up to four flows on one logarithmic scale, each labelled at its end."""
-    figure, axes = new_axes(title, height=5.2)
+    axes = new_axes(title, height=5.2)
     family = {name: series for name, series in family.items() if not series.empty}
     ends = []
     for look, (name, series) in zip(LOOKS, family.items(), strict=False):
@@ -30,9 +31,7 @@ def levels_together(family: dict[str, pd.DataFrame], currency: str, title: str, 
     style.label_ends(axes, ends, size=9.5)
     every = pd.concat(family.values())
     axes.legend(handles=style.mark_grades(axes, every["value_mn"] * np.nan, every["grade"], GREY), fontsize=8)
-    told = "; ".join(f"{name} {number(level)} in {year}" for year, level, name, _ in ends)
-    told = f"levels by year on a logarithmic scale, {currency} mn: {told}"
-    return finish(figure, axes, told, sources, ylabel=f"{currency} mn, nominal, logarithmic")
+    return finish(axes, sources, ylabel=f"{currency} mn, nominal, logarithmic")
 
 
 def growth_table(rates: pd.DataFrame, goal_rate: float, title: str, sources: str = "") -> Any:
@@ -44,58 +43,100 @@ def growth_table(rates: pd.DataFrame, goal_rate: float, title: str, sources: str
 
     years = range(int(rates.columns.min()), int(rates.columns.max()) + 1)
     shown = rates.reindex(columns=years).sort_index(axis=1) * 100
-    figure, axes = new_axes(title, height=1.5 + 0.5 * len(shown))
+    axes = new_axes(title, height=1.5 + 0.5 * len(shown))
     text = shown.map(lambda value: "" if np.isnan(value) else style.signed(value))
     style.heat(axes, shown, text, "RdBu", -50, 50, size=7 if len(years) <= 24 else 5.6)
     reached = shown.to_numpy() >= goal_rate * 100 - 1e-7
     for row, column in zip(*np.where(reached), strict=True):
         axes.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor="black", linewidth=1.6))
-    counts = zip(shown.index, reached.sum(axis=1), shown.notna().sum(axis=1), strict=True)
-    told = "; ".join(f"{name} in {met} of {known} years" for name, met, known in counts)
     notes = "Framed: growth at the goal's rate or more.", "Blank: no two levels in a row.", sources
-    return finish(figure, axes, f"the goal's rate was reached by {told}", *notes, years=False)
+    return finish(axes, *notes, years=False)
 
 
 def coverage(counts: pd.DataFrame, title: str, sources: str = "") -> Any:
     """Number of figures by year (columns) and kind (rows) as a heat map; nothing published is left white."""
-    figure, axes = new_axes(title, height=1.2 + 0.4 * len(counts))
+    axes = new_axes(title, height=1.2 + 0.4 * len(counts))
     # White, then light to dark: the darkest shade keeps the numbers readable.
     most = max(8, counts.to_numpy().max() * 1.4)
     style.heat(axes, counts.replace(0, np.nan), counts.map(lambda n: str(n) if n else ""), "Blues", 0, most)
-    told = "; ".join(f"{name} {total}" for name, total in counts.sum(axis=1).items())
-    return finish(figure, axes, f"number of figures, {told}", sources, years=False)
+    return finish(axes, sources, years=False)
 
 
-def disagreement(candidates: pd.DataFrame, title: str, sources: str = "") -> Any:
-    """Each source of a year against the one chosen, in per cent.
+# --- what moved trade, and what policies did ---
 
-    `candidates` is as `lib.analysis.published.candidates` gives it, with a column `differs` (fraction of the chosen).
+
+def stacked(parts: pd.DataFrame, labels: dict[str, str], unit: str, title: str, sources: str = "") -> Any:
+    """Parts that add up, as bars by year stacked from zero in both directions, and their sum as a mark.
+
+    `parts` holds fractions by year, the sum in the column growth; `labels` names the columns to draw, in order;
+    `unit` is what a hundredth is called. None where there is no year.
     """
-    figure, axes = new_axes(title)
-    differs = candidates.set_index("year")["differs"]
-    style.mark_grades(axes, differs * 100, candidates["grade"])
-    return _against(figure, axes, differs, "other sources", sources, "against the level chosen, %")
-
-
-def _against(figure: Any, axes: Any, found: pd.Series, what: str, sources: str, label: str) -> Any:
-    """Finish a figure of differences (fractions) around zero."""
+    if parts.empty:
+        return None
+    axes = new_axes(title, height=4.2)
+    up, down = np.zeros(len(parts)), np.zeros(len(parts))
+    for (name, label), (colour, hatch) in zip(labels.items(), FILLS, strict=False):
+        value = parts[name].to_numpy() * 100
+        look = {"color": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0.4}
+        axes.bar(parts.index, value, bottom=np.where(value >= 0, up, down), width=0.8, label=label, **look)
+        up, down = up + np.maximum(value, 0), down + np.minimum(value, 0)
+    axes.plot(
+        parts.index, parts["growth"] * 100, "D", color="black", markersize=4.5, zorder=4, label="growth"
+    )
     axes.axhline(0, color="black", linewidth=0.8)
-    axes.margins(y=0.15)
-    told = f"{len(found)} {what}, from {style.signed(found.min() * 100, 1)} to {style.signed(found.max() * 100, 1)} %"
-    return finish(figure, axes, told, sources, legend="best", ylabel=label)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=4, fontsize=8)
+    return finish(axes, sources, ylabel=unit)
 
 
-def mirror(found: pd.DataFrame, title: str, sources: str = "") -> Any:
-    """What the partner reports against what the reporter does, in per cent, by the end of the period.
+def timeline(
+    levels: dict[str, pd.Series], events: pd.DataFrame, currency: str, title: str, sources: str = ""
+) -> Any:
+    """Levels on a logarithmic scale with numbered events as vertical lines.
 
-    `found` is as `lib.analysis.published.mirrors` gives it; full years are filled marks, parts of a year hollow ones.
+    `events` has when (decimal year), number and named (whether the article names the policy). None without a level.
     """
-    figure, axes = new_axes(title)
-    whole = (found["period_end"] - found["period_start"]).dt.days >= 364
-    middle = found["period_end"].dt.year + (found["period_end"].dt.day_of_year - 1) / 365
-    names = found["pair"] + ", " + found["flow"].map(FLOW_NAMES)
-    for colour, (name, rows) in enumerate(found.groupby(names, sort=False)):
-        face = [f"C{colour}" if full else "white" for full in whole[rows.index]]
-        gap = rows["gap"] * 100
-        axes.scatter(middle[rows.index], gap, facecolor=face, edgecolor=f"C{colour}", label=name, zorder=3)
-    return _against(figure, axes, found["gap"], "periods", sources, "partner against reporter, %")
+    levels = {name: level for name, level in levels.items() if len(level)}
+    if not levels:
+        return None
+    axes = new_axes(title, height=5.0)
+    for (name, level), look in zip(levels.items(), LOOKS, strict=False):
+        line = style.whole(level)
+        axes.plot(line.index + 0.5, line, markersize=4, linewidth=1.2, **look | {"linestyle": "-"})
+        at, colour = (line.index[-1] + 0.5, line.iloc[-1]), look["color"]
+        beside(axes, name, at, (6, 0), va="center", color=colour)
+    axes.set_yscale("log")
+    style.in_numbers(axes)
+    # Their numbers stand above the lines, in rows so that neighbours do not overlap.
+    ends = [-np.inf] * 4
+    for row in events.sort_values("when").itertuples():
+        colour, width, weight = (ORANGE, 1.6, "bold") if row.named else ("#bbbbbb", 0.9, "normal")
+        axes.axvline(row.when, color=colour, linewidth=width, zorder=0)
+        level = next((i for i, end in enumerate(ends) if row.when - end > 0.55), int(np.argmin(ends)))
+        ends[level] = row.when
+        look = {"xycoords": ("data", "axes fraction"), "ha": "center", "fontsize": 7.5, "fontweight": weight}
+        beside(axes, str(row.number), (row.when, 1.0), (0, 3 + 9 * level), **look)
+    axes.set_title(axes.get_title(loc="left"), pad=48)
+    axes.margins(x=0.08)
+    return finish(axes, sources, ylabel=f"{currency} mn, nominal, logarithmic")
+
+
+def gaps(found: dict[str, pd.DataFrame], year: int, title: str, sources: str = "") -> Any:
+    """Gap of a flow to its synthetic control by pool, each against 90 % of the gaps of its donors.
+
+    `found` holds frames indexed by year: gap, placebo_low, placebo_high (log units), drawn in per cent.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
+
+    figure, rows = plt.subplots(1, len(found), figsize=(8.0, 3.2), sharey=True, layout="constrained")
+    for axes, (name, table) in zip(np.atleast_1d(rows), found.items(), strict=True):
+        shade = {"color": GREY, "alpha": 0.2, "linewidth": 0}
+        axes.fill_between(table.index, table["placebo_low"], table["placebo_high"], **shade)
+        axes.plot(table.index, table["gap"], color=BLUE, linewidth=1.6)
+        axes.axvline(year - 0.5, color=RED, linestyle="--", linewidth=1.2)
+        axes.axhline(0, color="black", linewidth=0.8)
+        axes.set_title(name, fontsize=9, fontweight="normal")
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11)
+    np.atleast_1d(rows)[0].set_ylabel("gap, log units")
+    return finish(axes, sources, years=False)

@@ -4,9 +4,8 @@ Colours are the Okabe–Ito set (Okabe & Ito 2008), which colour-blind readers c
 carries meaning differs in shape or line as well, so that the figures also work in grey. Lines are labelled
 where they end, not in a legend. Sources stand under the figure.
 
-The words: each function that draws ends with `finish(…, told)`, which keeps a sentence as the figure's label.
-`show` puts that sentence, or a better one from the notebook, into the output as ``metadata["image/png"]["alt"]``,
-where the pages of runs, the site and nbconvert's classic template look for it.
+`show` puts the notebook's words for who cannot see a figure into the output as ``metadata["image/png"]["alt"]``, where
+the pages of runs, the site and nbconvert's classic template look for them.
 """
 
 import itertools
@@ -80,7 +79,7 @@ def show(figure: Any, alt: str = "") -> None:
     Parameters
     ----------
     figure : as a function of `lib.plots` returned it; nothing is shown of None, where there was nothing to draw.
-    alt : one or two sentences with the numbers that matter; by default the sentence that the figure carries.
+    alt : one or two sentences with the numbers that matter; by default the figure's label: its title, and of a fan more.
     """
     import matplotlib.pyplot as plt
     from IPython.display import display
@@ -100,22 +99,23 @@ def scale_of(largest_mn: float) -> tuple[float, str]:
     return (1000.0, "bn") if largest_mn >= 1000 else (1.0, "mn")
 
 
-def new_axes(title: str, height: float = SIZE[1], width: int = 90) -> tuple[Any, Any]:
-    """A figure of the common width and its axes, titled in lines of at most `width` characters."""
+def new_axes(title: str, height: float = SIZE[1], width: int = 90) -> Any:
+    """The axes of a figure of the common width, titled in lines of at most `width` characters."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(SIZE[0], height), layout="constrained")
+    _, axes = plt.subplots(figsize=(SIZE[0], height), layout="constrained")
     axes.set_title(textwrap.fill(title, width))
-    return figure, axes
+    return axes
 
 
 def finish(
-    figure: Any, axes: Any, told: str, *notes: str, years: bool = True, legend: str = "", **settings: Any
+    axes: Any, *notes: str, told: str = "", years: bool = True, legend: str = "", **settings: Any
 ) -> Any:
-    """Put sources and other notes under a figure and keep its words: its title, and what is told.
+    """The figure of some axes, with sources and other notes under it.
 
     Parameters
     ----------
+    told : what the figure's label says beside its title.
     years : whether the horizontal axis is one of years.
     legend : where it stands; none by default.
     settings : labels, limits and ticks, as ``Axes.set`` takes them.
@@ -123,6 +123,7 @@ def finish(
     from matplotlib.ticker import MaxNLocator
 
     axes.set(**settings)
+    figure = axes.figure
     title = " ".join(axes.get_title(loc="left").split())
     figure.set_label(f"{title}: {told}." if told else title)
     if legend:
@@ -153,7 +154,7 @@ def label_ends(axes: Any, ends: Sequence[tuple[float, float, str, str]], size: f
     pixels = axes.transData.transform([(0, height) for height in heights])
     wanted = axes.transAxes.inverted().transform(pixels)[:, 1]
     line = LABEL_GAP * SIZE[1] / axes.figure.get_figheight()
-    places = spread(wanted, [line * (text.count("\n") + 1) for _, _, text, _ in ends])
+    places = _spread(wanted, [line * (text.count("\n") + 1) for _, _, text, _ in ends])
     look = {"xycoords": axes.get_xaxis_transform(), "annotation_clip": False, "va": "center"}
     for (x, _, text, colour), place in zip(ends, places, strict=True):
         beside(axes, text, (x, place), (7, 0), color=colour, fontsize=size, **look)
@@ -171,7 +172,7 @@ def halo() -> list[Any]:
     return [withStroke(linewidth=2.5, foreground="white")]
 
 
-def spread(places: Sequence[float], heights: Sequence[float]) -> np.ndarray:
+def _spread(places: Sequence[float], heights: Sequence[float]) -> np.ndarray:
     """Ascending places moved up, then down from 1, as little as is needed for labels of these heights."""
     found = np.array(places, dtype=float)
     gaps = [(a + b) / 2 for a, b in itertools.pairwise(heights)]

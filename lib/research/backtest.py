@@ -30,13 +30,17 @@ the second year after it (`lib.reference.last_released`)."""
 
 
 class Fitted(NamedTuple):
-    """Laws of all flows (rows of a panel) that could be forecast at an origin, each with arrays of shape (flows, …)."""
+    """Laws of all flows (rows of a panel) that could be forecast at an origin, each with arrays of shape (flows, …).
+
+    `gaps` are `_mean_gap` of each; `outcome` is what came over some years, once some of the flows are taken (`take`).
+    """
 
     origin: int
     flows: NDArray[np.intp]
     classes: NDArray[np.intp]
     models: dict[str, Posterior]
-    gaps: dict[str, Array]  # `_mean_gap` of each
+    gaps: dict[str, Array]
+    outcome: Array = np.empty(0)
 
 
 def fit_all(levels: Levels, origin: int, sized: bool = True, lag: int = LAG) -> Fitted:
@@ -181,16 +185,6 @@ def count_starts(
     return Starts(int(levels.years[0]), at_least[..., 1:], at_least[..., 0])
 
 
-class Batch(NamedTuple):
-    """Forecasts of one origin, reading and horizon whose outcome is known: arrays of shape (flows, …)."""
-
-    origin: int
-    classes: NDArray[np.intp]
-    models: dict[str, Posterior]
-    gaps: dict[str, Array]
-    outcome: Array
-
-
 def batch(
     levels: Levels,
     one: Fitted,
@@ -198,7 +192,7 @@ def batch(
     horizon: int,
     absent_is_zero: bool,
     per_class: int | None = None,
-) -> Batch | None:
+) -> Fitted | None:
     """Forecasts of an origin whose outcome is known; None where the panel ends before, or breaks on the way.
 
     `per_class` takes a random sample of so many flows of each size class, the same for the same origin.
@@ -213,11 +207,11 @@ def batch(
     return take(one, rows, outcome) if len(rows) else None
 
 
-def take(one: Fitted, rows: NDArray[np.intp], outcome: Array) -> Batch:
+def take(one: Fitted, rows: NDArray[np.intp], outcome: Array) -> Fitted:
     """Some rows of what was fitted, with the outcome of all."""
     models = {name: select(model, rows) for name, model in one.models.items()}
     gaps = {name: gap[rows] for name, gap in one.gaps.items()}
-    return Batch(one.origin, one.classes[rows], models, gaps, outcome[rows])
+    return Fitted(one.origin, one.flows[rows], one.classes[rows], models, gaps, outcome[rows])
 
 
 def sample(classes: NDArray[np.intp], rows: NDArray[np.intp], per_class: int, seed: int) -> NDArray[np.intp]:
@@ -227,7 +221,7 @@ def sample(classes: NDArray[np.intp], rows: NDArray[np.intp], per_class: int, se
     return np.sort(np.concatenate(chosen))
 
 
-def forecasts(of: Batch, reading: str, horizon: int, base: dict[str, Array]) -> dict[str, Array]:
+def forecasts(of: Fitted, reading: str, horizon: int, base: dict[str, Array]) -> dict[str, Array]:
     """Probability by model that each of `GOALS` is reached, each of shape (goals, flows).
 
     `base` holds base rates known at the origin, name → (classes, goals). A constant ½ is what knows nothing.
@@ -238,7 +232,7 @@ def forecasts(of: Batch, reading: str, horizon: int, base: dict[str, Array]) -> 
     return found | {"half": np.full((len(GOALS), len(rows)), 0.5)}
 
 
-def score_events(of: Batch, reading: str, horizon: int, base: dict[str, Array]) -> pd.DataFrame:
+def score_events(of: Fitted, reading: str, horizon: int, base: dict[str, Array]) -> pd.DataFrame:
     """Mean Brier score (brier), probability (p) and outcome (rate) by model, goal and size class."""
     labels, place = np.unique(of.classes, return_inverse=True)
     n = np.bincount(place)
@@ -270,7 +264,7 @@ BINS = 10
 _EDGE = 1e-6  # an outcome beyond this is one beyond everything the model thought possible
 
 
-def score_intervals(of: Batch, horizon: int) -> pd.DataFrame:
+def score_intervals(of: Fitted, horizon: int) -> pd.DataFrame:
     """Scores of log growth over the horizon by model and size class; flows that vanished are left out.
 
     Columns: model, size_class, n, crps (log growth), cover50/80/95 (share inside the central interval), above (share

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from lib.analysis.base_rates import HORIZON, HORIZONS, PROBABILITIES
-from lib.reference import SIZES, Array, size_class
+from lib.reference import HORIZON, HORIZONS, PROBABILITIES, SIZES, Array, size_class
 from lib.research import panels
 from lib.research.panels import BACI, OEC, Levels, Progress, Tables, bounds, first_columns, load, to_levels
 
@@ -57,38 +57,23 @@ def outcome_shares(
     counts as no trade or is left out (`absent_is_zero`). By outcome: share, low, high (5 % and 95 % bounds), n
     (starting points with a known outcome), origins (all of them).
     """
-    start, paths = _paths(levels, (low_usd, high_usd), size_year, years, jump, absent_is_zero)
-    rows = [{"outcome": o.name, **_share(start, *_happened(paths, o))} for o in OUTCOMES]
-    return pd.DataFrame(rows).assign(origins=len(start))
-
-
-def _paths(
-    levels: Levels,
-    size: tuple[float, float],
-    size_year: str,
-    years: tuple[int, int] | None,
-    jump: float | None,
-    absent_is_zero: bool,
-) -> tuple[Array, Array]:
-    """Starting years, shape (n,), and levels from year t to t + `HORIZON`, shape (n, 11)."""
-    value = np.exp(levels.log)
+    value, year = np.exp(levels.log), levels.years[1:]
+    measured = value[:, :-1] if size_year == "t-1" else value[:, 1:]
+    chosen = ~np.isnan(levels.growth) & (measured >= low_usd) & (measured < high_usd)
+    if years is not None:
+        chosen &= (year >= years[0]) & (year <= years[1])
+    if jump is not None:
+        chosen &= value[:, 1:] / value[:, :-1] >= 1 + jump
+    place, flow = np.nonzero(chosen.T)
+    # Levels from each start to `HORIZON` years later; nothing is known across a break.
     beyond = np.full((len(value), HORIZON), np.nan)
     later = np.hstack([np.nan_to_num(value) if absent_is_zero else value, beyond])
+    paths = later[flow[:, None], place[:, None] + 1 + np.arange(HORIZON + 1)]
     broken = np.append(_broken(levels), np.zeros(HORIZON, dtype=bool))
-    start, paths = [], []
-    for t in range(1, len(levels.years)):
-        year = int(levels.years[t])
-        if years is not None and not years[0] <= year <= years[1]:
-            continue
-        measured = value[:, t - 1] if size_year == "t-1" else value[:, t]
-        chosen = ~np.isnan(levels.growth[:, t - 1]) & (measured >= size[0]) & (measured < size[1])
-        if jump is not None:
-            chosen &= value[:, t] / value[:, t - 1] >= 1 + jump
-        start.append(np.full(chosen.sum(), year))
-        path = later[chosen, t : t + HORIZON + 1]
-        path[:, 1:][:, np.logical_or.accumulate(broken[t : t + HORIZON])] = np.nan
-        paths.append(path)
-    return np.concatenate(start), np.concatenate(paths)
+    across = np.logical_or.accumulate(sliding_window_view(broken, HORIZON), axis=1)
+    paths[:, 1:][across[place + 1]] = np.nan
+    rows = [{"outcome": o.name, **_share(year[place], *_happened(paths, o))} for o in OUTCOMES]
+    return pd.DataFrame(rows).assign(origins=len(place))
 
 
 def _happened(paths: Array, outcome: _Outcome) -> tuple[Any, Any]:
@@ -106,7 +91,7 @@ def _happened(paths: Array, outcome: _Outcome) -> tuple[Any, Any]:
     return happened, known
 
 
-def _share(start: Array, happened: Any, known: Any) -> dict[str, float]:
+def _share(start: Any, happened: Any, known: Any) -> dict[str, float]:
     _, year = np.unique(start[known], return_inverse=True)
     if not len(year):
         return {"share": np.nan, "low": np.nan, "high": np.nan, "n": 0}

@@ -154,13 +154,13 @@ def make_folder_below(out: Path, folder: Path) -> None:
     UserError
         Naming what is in the way.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    place = out
-    for name in folder.relative_to(out).parts:
-        place = place / name
-        if place.is_symlink():
-            raise UserError(f"{place}: cannot be written: found a symbolic link, expected a folder")
-        place.mkdir(exist_ok=True)
+    with _writing(folder):
+        out.mkdir(parents=True, exist_ok=True)
+        for name in folder.relative_to(out).parts:
+            out = out / name
+            if out.is_symlink():
+                raise UserError(f"{out}: cannot be written: found a symbolic link, expected a folder")
+            out.mkdir(exist_ok=True)
 
 
 def sweep(folder: Path) -> None:

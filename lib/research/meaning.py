@@ -24,7 +24,7 @@ PLAIN_DECORATORS = {
 }
 """Decorators that do not read the annotations of what they decorate; others, as `singledispatch`, may."""
 
-DATA_BESIDE = {"economies.py": ("economies.csv", "phrases.toml")}
+DATA_BESIDE = {"economies.py": ("economies.csv", "phrases.toml"), "figures.py": ("statuses.csv",)}
 """What is read when a module is imported, so that no run is seen to open it; a test finds all of them."""
 
 UNSAID = ("ctx", "kind", "type_comment", "type_ignores")  # fields of a syntax tree that say nothing more

@@ -1,7 +1,7 @@
 """Nowcasts of earlier years that knew only the years before and the months so far, against how the years ended.
 
 Flows of one year share its shock: scores are kept by year, and intervals resample whole years. The panels hold values
-of a late vintage; a first release is less certain by the size of its revision (`lib.analysis.replay.revisions`).
+of a late vintage; a first release is less certain by the size of its revision (notebook 11).
 """
 
 from pathlib import Path

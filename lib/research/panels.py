@@ -185,18 +185,14 @@ class Months(NamedTuple):
     years: NDArray[np.int64]
     value: Array
 
-    def total(self) -> Array:
-        """US dollars a year, shape (series, years); NaN unless all twelve months are there."""
-        return self.value.sum(axis=2)
-
     def log_ratio(self) -> Array:
         """Log of the year's total over the year so far, shape (series, years, 11): month 1 to 11 on the last axis."""
         so_far = np.cumsum(self.value, axis=2)
         return np.log(so_far[:, :, 11:] / so_far[:, :, :11])
 
     def levels(self) -> Levels:
-        """The years' totals in the form of a yearly panel."""
-        log = np.log(self.total())
+        """The years' totals in the form of a yearly panel; NaN unless all twelve months are there."""
+        log = np.log(self.value.sum(axis=2))
         return Levels(self.keys, self.years, log, np.diff(log, axis=1))
 
 

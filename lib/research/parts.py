@@ -112,20 +112,20 @@ def weights(folder: Path, progress: Progress = iter) -> Tables:
         "country pair in reporter's total": (BACI.file, ["reporter", "flow"]),
         "HS chapter in Russia's trade with a partner": (HS2, ["partner", "flow"]),
     }
-    tables = []
-    for analogue, (file, by) in progress(list(jobs.items())):
-        found = estimate_weight(*_parts_and_wholes(folder, file, by), range(2005, 2019))
-        tables.append(found.assign(analogue=analogue))
+    tables = [
+        estimate_weight(*_parts_and_wholes(folder, *job), range(2005, 2019)).assign(analogue=analogue)
+        for analogue, job in progress(list(jobs.items()))
+    ]
     return {"parent_weights.csv": first_columns(pd.concat(tables), "analogue")}
 
 
 def spreads(folder: Path, progress: Progress = iter) -> Tables:
     """Step: how the share of a part in its whole moves from year to year."""
     jobs = [(BACI.file, ["reporter", "flow"]), (BACI.file, ["partner", "flow"]), (HS2, ["partner", "flow"])]
-    tables = []
-    for analogue, (file, by) in progress(list(zip(ANALOGUES, jobs, strict=True))):
-        found = estimate_spread(*_parts_and_wholes(folder, file, by), range(2008, 2021))
-        tables.append(found.assign(analogue=analogue))
+    tables = [
+        estimate_spread(*_parts_and_wholes(folder, *job), range(2008, 2021)).assign(analogue=analogue)
+        for analogue, job in progress(list(zip(ANALOGUES, jobs, strict=True)))
+    ]
     return {"part_spreads.csv": first_columns(pd.concat(tables), "analogue")}
 
 

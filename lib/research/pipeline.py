@@ -85,9 +85,7 @@ def _run(name: str, step: Step, folder: Path, out: Path, progress: bool) -> None
     code = code_of(step)
     with _noted_files() as opened:
         tables = step(folder, _bar(name) if progress else iter)
-    make_folder(out / "scores")
-    for file, table in tables.items():
-        save(table, out / file)
+    save_all(tables, out)
     files = {label: _hash(path) for label, path in sorted(_inputs(opened, folder).items())}
     built = _built(out) | {name: {"code": code, "files": files, "made": list(tables)}}
     write_atomically(out / BUILT, json.dumps(built, indent=1, sort_keys=True) + "\n")
@@ -195,23 +193,24 @@ def _bar(name: str) -> Progress:
     return lambda items: tqdm(items, desc=name, unit="part")
 
 
+def save_all(tables: Tables, out: Path) -> list[Path]:
+    """Write tables by their names into a folder, which is made; gives their paths."""
+    paths = [out / name for name in tables]
+    for path, table in zip(paths, tables.values(), strict=True):
+        make_folder(path.parent)
+        save(table, path)
+    return paths
+
+
 # --- a panel of the user's own ---
 
 
-def write_priors(panel: str | Path, out: str | Path) -> Path:
-    """Write the priors of a user's own panel as a CSV in the folder `out`; gives its path."""
-    table, out = classes.panel_priors(panel), Path(out)
-    make_folder(out)
-    path = out / f"priors_{Path(panel).stem}.csv"
-    save(table, path)
-    return path
+def own_priors(panel: Path, out: Path) -> list[Path]:
+    """Write the priors of a user's own panel into a folder."""
+    return save_all({f"priors_{panel.stem}.csv": classes.panel_priors(panel)}, out)
 
 
-def score_own(panel: str | Path, out: str | Path, progress: bool = True) -> list[str]:
-    """Score the forecasts on a user's own panel; writes the tables to a folder and returns their names."""
-    found = trade_scores.score_panel(panel, progress=_bar("own panel") if progress else iter)
-    make_folder(Path(out))
-    tables = {"events.parquet": found.events, "intervals.parquet": found.intervals}
-    for name, table in tables.items():
-        save(table, Path(out) / name)
-    return list(tables)
+def own_scores(panel: Path, out: Path) -> list[Path]:
+    """Write the scores of the forecasts on a user's own panel into a folder."""
+    scores = trade_scores.score_panel(panel, _bar("own panel"))
+    return save_all({f"scores_{panel.stem}/{name}.parquet": table for name, table in scores.items()}, out)

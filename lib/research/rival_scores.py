@@ -16,7 +16,7 @@ from lib import law
 from lib.outlook import SUREST
 from lib.reference import Array
 from lib.research import backtest, panels, trade_scores
-from lib.research.backtest import GOALS, LAG, Batch, Fitted, Starts
+from lib.research.backtest import GOALS, LAG, Fitted, Starts
 from lib.research.panels import Levels, Progress, Tables
 from lib.research.rivals import MODELS, forecast
 from lib.research.trade_scores import CONTESTS, MAIN_CLASS, OLD_LAST, in_single_precision, known_shares, until
@@ -53,49 +53,44 @@ def competitors(folder: Path, progress: Progress = iter) -> Tables:
     return {"scores/competitors.parquet": in_single_precision(pd.concat(parts, ignore_index=True))}
 
 
-Counts = dict[int, tuple[Starts, Starts | None]]
-"""By horizon how often goals were reached, in the panel and in the older one where there is one."""
-
-
 class _Job(NamedTuple):
     """The flows of one origin: by horizon their own forecasts and base rates, and log levels up to the origin."""
 
     panel: str
-    batches: dict[int, tuple[Batch, dict[str, Array]]]
+    batches: dict[int, tuple[Fitted, dict[str, Array]]]
     log: Array
 
 
 def _trade_jobs(folder: str | Path) -> Iterable[_Job]:
     levels, old = panels.load(panels.BACI, folder), until(panels.load(panels.OEC, folder), OLD_LAST)
-    counted = (backtest.count_starts(levels, "average", h, True) for h in HORIZONS)
-    long = (backtest.count_starts(old, "average", h, False) for h in HORIZONS)
-    counts: Counts = dict(zip(HORIZONS, zip(counted, long, strict=True), strict=True))
+    counts = {h: backtest.count_starts(levels, "average", h, True) for h in HORIZONS}
+    long = {h: backtest.count_starts(old, "average", h, False) for h in HORIZONS}
     for origin in ORIGINS:
-        yield _job("BACI", levels, backtest.fit_all(levels, origin), True, counts, PER_CLASS)
+        yield _job("BACI", levels, backtest.fit_all(levels, origin), counts, long)
 
 
 def _contest_jobs() -> Iterable[_Job]:
     for name in CONTESTS:
         levels = trade_scores.load_contest(name)
-        counts: Counts = {
-            h: (backtest.count_starts(levels, "average", h, False, sized=False), None)
-            for h in HORIZONS
-            if h <= levels.years[-1]
-        }
-        yield _job(name, levels, backtest.fit_all(levels, 0, sized=False, lag=0), False, counts, None)
+        horizons = [h for h in HORIZONS if h <= levels.years[-1]]
+        counts = {h: backtest.count_starts(levels, "average", h, False, sized=False) for h in horizons}
+        yield _job(name, levels, backtest.fit_all(levels, 0, sized=False, lag=0), counts)
 
 
-def _job(panel: str, levels: Levels, one: Fitted, trade: bool, counts: Counts, per_class: int | None) -> _Job:
-    now = int(np.searchsorted(levels.years, one.origin))
+def _job(
+    panel: str, levels: Levels, one: Fitted, counts: dict[int, Starts], long: dict[int, Starts] | None = None
+) -> _Job:
+    """What is forecast at an origin; of trade, for which an older panel has starts (`long`), a sample."""
+    trade, now = long is not None, int(np.searchsorted(levels.years, one.origin))
     recent = levels.log[one.flows, max(now - MIN_LEVELS + 1, 0) : now + 1]
     usable = ~np.isnan(recent).any(axis=1) & ((one.classes >= MAIN_CLASS) | (one.classes < 0))
     rows = np.flatnonzero(usable)
-    if per_class is not None:
-        rows = backtest.sample(one.classes, rows, per_class, seed=SEED + one.origin)
+    if trade:
+        rows = backtest.sample(one.classes, rows, PER_CLASS, seed=SEED + one.origin)
     batches = {}
-    for horizon, (counted, long) in counts.items():
+    for horizon, counted in counts.items():
         outcome = backtest.realised(levels, [now], horizon, "average", trade)[one.flows, 0]
-        base = known_shares(counted, long, one.origin - LAG * trade, horizon)
+        base = known_shares(counted, long[horizon] if long else None, one.origin - LAG * trade, horizon)
         batches[horizon] = (backtest.take(one, rows, outcome), base)
     return _Job(panel, batches, levels.log[one.flows[rows], : now + 1])
 
@@ -135,7 +130,7 @@ def _fit_one(record: Array) -> Fit:
     return fits
 
 
-def _score(horizon: int, batch: Batch, base: dict[str, Array], fits: list[Fit]) -> pd.DataFrame:
+def _score(horizon: int, batch: Fitted, base: dict[str, Array], fits: list[Fit]) -> pd.DataFrame:
     known = ~np.isnan(batch.outcome)
     p: dict[str, tuple[Array, float]] = {
         name: (values, np.nan) for name, values in backtest.forecasts(batch, "average", horizon, base).items()

@@ -178,14 +178,9 @@ def _summary(
     before = int((levels.years < event.year).sum())
     earlier = _test(levels, flow, donors, event.year - EARLIER, EARLIER)
     low, high = np.quantile(found.placebo_gaps[:, before:].mean(axis=1), [0.05, 0.95])
-    row: dict[str, float] = {
-        "year": event.year,
-        "before": before,
-        "after": event.after,
-        "donors": len(donors),
-    }
-    row |= {"fit": float(np.sqrt(np.mean(found.gaps[:before] ** 2))), "effect": found.effect}
-    row |= {"placebo_low": float(low), "placebo_high": float(high), "p": found.p}
+    fit = float(np.sqrt(np.mean(found.gaps[:before] ** 2)))
+    row = {"year": event.year, "before": before, "after": event.after, "donors": len(donors), "fit": fit}
+    row |= {"effect": found.effect, "placebo_low": float(low), "placebo_high": float(high), "p": found.p}
     return row | {"earlier_effect": earlier.effect, "earlier_p": earlier.p}
 
 
@@ -307,11 +302,8 @@ def fuel_study(folder: str | Path, _progress: Progress = iter) -> Tables:
     theirs = with_china["flow"].astype(str)
     oil, parts = fig.covariate("brent_usd_per_bbl"), []
     # Russia's exports are China's imports.
-    for flow, of in {
-        "total": theirs != "",
-        "import": theirs == "export",
-        "export": theirs == "import",
-    }.items():
+    sides = {"total": theirs != "", "import": theirs == "export", "export": theirs == "import"}
+    for flow, of in sides.items():
         rows = with_china[of]
         total = rows.groupby("year")["value_usd"].sum()
         fuel = rows[rows["product"].astype(str) == FUELS].groupby("year")["value_usd"].sum()

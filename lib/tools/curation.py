@@ -9,9 +9,9 @@ import re
 import subprocess
 import unicodedata
 from collections.abc import Collection
-from itertools import chain, count
+from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,8 +28,8 @@ from lib.tables import check_table, give_types, is_date, read_table
 ORDER = ["reporter", "partner", "flow", "period_start", "period_end", "unit", "published", "publisher"]
 """The order of the rows, so that an addition is one line of a diff."""
 
-PERIOD_SHAPES = "a year (2013), a month (2013-05), or first and last (2013-01..2013-10, or days)"
-SHAPE = re.compile(r"\d{4}(-\d\d){0,2}", re.ASCII)
+PERIOD_SHAPES = "a year (2013), a quarter (2013-Q2), a month (2013-05), or first and last (2013-01..2013-10)"
+SHAPE = re.compile(r"\d{4}(-Q[1-4]|(-\d\d){0,2})", re.ASCII)
 
 Row = dict[str, str]
 
@@ -132,13 +132,12 @@ def warnings(row: Row) -> list[str]:
     near = curated[curated["reporter"].isin({row["partner"], *_family(row["reporter"], parents)})]
     both = pd.concat([near, typed], ignore_index=True)
     before, after = (plausibility.find_flags(rows, rates, parents) for rows in (near, both))
-    known = set(zip(before["rule"], before["figure_id"], strict=True))
-    for flag in after.itertuples():
-        if (flag.rule, flag.figure_id) not in known:
-            against = f" (against {flag.against})" if flag.against else ""
-            found = f"{flag.rule}: {flag.figure_id}: found {flag.found}"
-            lines.append(f"{found}, expected {flag.expected}{against}")
-    return lines
+    known, flags = (pd.MultiIndex.from_frame(rows[["rule", "figure_id"]]) for rows in (before, after))
+    return lines + [
+        f"{one.rule}: {one.figure_id}: found {one.found}, expected {one.expected}"
+        + (f" (against {one.against})" if one.against else "")
+        for one in after[~flags.isin(known)].itertuples()
+    ]
 
 
 def _of_period(rows: pd.DataFrame, figure: Any) -> pd.DataFrame:
@@ -214,14 +213,12 @@ def place_rows(name: str, kind: str, parent: str) -> list[Row]:
     if parent and parent not in coded:
         expected = f"a place that is known, of which {name} is a part"
         raise UserError(f"--place: found {quote(parent)}, expected {expected}")
-    above = [{"name": parent, "code": coded[parent], "kind": "country"}] * bool(
-        parent and parent not in known
-    )
+    named = not parent or parent in known
+    above = [] if named else [{"name": parent, "code": coded[parent], "kind": "country"}]
     # The first letters of a name that are no code yet, three or more.
     letters = re.sub("[^A-Z]", "", unicodedata.normalize("NFKD", name).upper()) or "X"
-    longer = (letters[:size] for size in range(3, len(letters) + 1))
-    numbered = (f"{letters[:3]}{number}" for number in count(2))
-    code = next(code for code in chain(longer, numbered) if code not in coded.values())
+    free = (f"{letters[:size]}{'' if size <= len(letters) else size}" for size in count(3))
+    code = next(code for code in free if code not in coded.values())
     return [*above, {"name": name, "code": code, "kind": kind, "parent": parent}]
 
 
@@ -232,10 +229,7 @@ def put(table: str, rows: list[Row]) -> None:
 
 
 def add(row: Row) -> Row:
-    """Write a row and the countries that it needs, in their places, and the checksums; a row with faults is refused.
-
-    Returned is the row as written, with the next free key: somebody else may have taken its own in the meantime.
-    """
+    """Write a row, under the next key that is still free, and the countries that it needs; one with faults is refused."""
     with editing():
         row = make_row(row)
         countries = countries_to_add(row)
@@ -266,12 +260,8 @@ def to_text(rows: list[Row]) -> str:
     return text.getvalue()
 
 
-class Difference(NamedTuple):
-    """Rows of the later vintage alone, of the earlier alone, by key; and key, column, before, after of what differs."""
-
-    added: pd.DataFrame
-    removed: pd.DataFrame
-    changed: list[tuple[str, str, str, str]]
+Difference = tuple[pd.DataFrame, pd.DataFrame, list[tuple[str, str, str, str]]]
+"""Rows of the later vintage alone, of the earlier alone, by key; and key, column, before, after of what differs."""
 
 
 def read_vintage(name: str) -> pd.DataFrame:
@@ -326,14 +316,12 @@ def _altered_rows(resource: dict[str, Any]) -> list[str]:
     if resource["format"] != "csv":
         return [f"{len(now):,} bytes, other than the {len(before):,} of the last commit"]
     try:
-        found = compare(resource["name"], before, now)
+        added, removed, changed = compare(resource["name"], before, now)
     except ValueError as error:  # pandas finds no table in it
         return [printable(str(error).strip())]
-    lines = [f"- {name}" for name in found.removed.index]
-    lines += [
-        printable(f"+ {name}: {', '.join(filter(None, row))}") for name, *row in found.added.itertuples()
-    ]
-    lines += [f"~ {name}: {column}: {quote(old)} → {quote(new)}" for name, column, old, new in found.changed]
+    lines = [f"- {name}" for name in removed.index]
+    lines += [printable(f"+ {name}: {', '.join(filter(None, row))}") for name, *row in added.itertuples()]
+    lines += [f"~ {name}: {column}: {quote(old)} → {quote(new)}" for name, column, old, new in changed]
     return lines or ["the same rows, written otherwise"]
 
 
@@ -352,4 +340,4 @@ def compare(table: str, before: bytes, after: bytes) -> Difference:
     rows, places = (one != other).to_numpy().nonzero()
     values = (side.to_numpy()[rows, places] for side in (one, other))
     changed = [*zip(one.index[rows], one.columns[places], *values, strict=True)]
-    return Difference(new[~new.index.isin(old.index)], old[~old.index.isin(new.index)], changed)
+    return new[~new.index.isin(old.index)], old[~old.index.isin(new.index)], changed

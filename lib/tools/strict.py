@@ -14,10 +14,7 @@ MOST_YAML_BYTES, MOST_YAML_VALUES, DEEPEST_YAML = 100_000, 20_000, 20
 
 
 def parse_yaml(content: bytes, where: str) -> Any:
-    """Read YAML (UTF-8) as mappings, lists and texts: a value means the same here as on the command line.
-
-    A key that stands twice in a mapping is refused: readers of YAML drop one without a word.
-    """
+    """Read YAML as mappings, lists and texts, which mean the same as on the command line; no key may stand twice."""
     import yaml
 
     try:

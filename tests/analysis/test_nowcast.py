@@ -84,8 +84,8 @@ def test_months_in_equal_parts_are_done_in_proportion() -> None:
 def test_a_missing_month_makes_the_year_and_what_follows_unknown() -> None:
     panel = months(flows=2)
     panel.value[0, 3, 4] = np.nan
-    assert np.isnan(panel.total()[0, 3]) and np.isnan(panel.log_ratio()[0, 3]).all()
-    assert not np.isnan(panel.total()[1, 3])
+    assert np.isnan(panel.value.sum(axis=2)[0, 3]) and np.isnan(panel.log_ratio()[0, 3]).all()
+    assert not np.isnan(panel.value.sum(axis=2)[1, 3])
 
 
 def test_hyperparameters_of_a_simulated_panel_are_found_again() -> None:
@@ -231,8 +231,8 @@ def test_panels_are_stacked_over_all_years_and_holes_stay() -> None:
     found = panels.to_months({"UK": rows(), "IMF": late})
     assert found.years.tolist() == [2001, 2002, 2003]
     assert found.keys["panel"].tolist() == ["UK", "IMF"]
-    assert found.total()[0, 0] == pytest.approx(1.2e9)
-    assert np.isnan(found.total()[1]).all() and found.value[1, 2, 1] == 1e8
+    assert found.value.sum(axis=2)[0, 0] == pytest.approx(1.2e9)
+    assert np.isnan(found.value.sum(axis=2)[1]).all() and found.value[1, 2, 1] == 1e8
 
 
 # --- the backtest ---
@@ -260,7 +260,7 @@ def test_last_years_share_is_the_growth_of_the_year_so_far_continued() -> None:
     panel = months()
     found = forecasts(panel, 6).query("method == 'last_share' and month == 5")["centre"]
     so_far = panel.value[:, :, :5].sum(axis=2)
-    continued = np.log(panel.total()[:, 5] * so_far[:, 6] / so_far[:, 5])
+    continued = np.log(panel.value.sum(axis=2)[:, 5] * so_far[:, 6] / so_far[:, 5])
     assert np.allclose(found, continued)
 
 

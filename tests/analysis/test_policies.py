@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from cells import made
 from sampling import exhaustive, some
 
 from lib import figures as fig
@@ -11,7 +12,6 @@ from lib.analysis import movers, policies, trends
 from lib.analysis.cases import DriverCase, PolicyCase
 from lib.analysis.policies import Step, read_policies
 from lib.errors import UserError
-from lib.plots import why
 from lib.reference import read_kept
 from lib.research import panels, studies
 
@@ -58,7 +58,7 @@ def test_every_flow_of_the_record_gives_numbers_or_none(day):
         found = movers.look(case)
         table = movers.with_drivers(found.usd, found.drivers)
         scores = movers.summary(movers.forecasts(found.usd, found.drivers))
-        best, gains = trends.find_break(found.run, found.case.trim), movers.gains(scores)
+        best, gains = trends.find_break(found.run, found.case.trim), made("07", "gains", scores=scores)
         for facts in (best, gains):
             assert not any(isinstance(value, float) and np.isnan(value) for value in facts.values()), flow
         assert movers.currency_parts(found).notna().all(axis=None)
@@ -112,15 +112,17 @@ def test_a_view_knows_nothing_that_came_after_its_day(monkeypatch):
     after = movers.look(DriverCase.check({"as_of": "2014-04-15"}))
     pd.testing.assert_frame_equal(after.drivers, before.drivers)
     pd.testing.assert_frame_equal(movers.currency_parts(after), movers.currency_parts(before))
-    assert after.drivers.index.max() == movers.fuel_parts(after).index.max() == 2013
+    assert after.drivers.index.max() == 2013
+    fuels = made("07", "fuels", view=after, case=after.case, reporter=after.case.reporter)
+    assert fuels.index.max() == 2013
     assert before.usd.index.max() <= 2013
 
 
 def test_few_forecasts_are_not_compared():
     found = movers.look(DriverCase.check({"as_of": "2014-04-15"}))
     scores = movers.summary(movers.forecasts(found.usd, found.drivers))
-    assert movers.gains(scores) == {"n": 2, "kind": "few"}
-    assert movers.gains(pd.DataFrame()) == {"n": 0, "kind": "without"}
+    assert made("07", "gains", scores=scores) == {"n": 2, "kind": "few"}
+    assert made("07", "gains", scores=pd.DataFrame()) == {"n": 0, "kind": "without"}
 
 
 @pytest.mark.parametrize(
@@ -130,31 +132,17 @@ def test_few_forecasts_are_not_compared():
 def test_a_gain_is_named_by_its_size(known, foreseen, kind, foresight):
     crps = {"core": 1, "walk": 2, "oil, known": known, "all, known": 3, "oil, foresight": foreseen}
     scores = pd.DataFrame({"crps": crps | {"all, foresight": 4}, "years": 16})
-    found = movers.gains(scores)
+    found = made("07", "gains", scores=scores)
     assert (found["kind"], found["foresight"], found["n"]) == (kind, foresight, 16)
     assert (found["gain"], found["told"]) == (pytest.approx(1 - known), pytest.approx(1 - foreseen))
 
 
-def explained(view: movers.View) -> pd.DataFrame:
-    return movers.explained(movers.with_drivers(view.usd, view.drivers))
-
-
-def test_the_figures_of_07_are_drawn_or_left_out(view):
-    drawn = [
-        why.stacked(movers.currency_parts(view), movers.PARTS, "points", "x"),
-        why.segments(view.run, trends.find_break(view.run, 0.15).get("place"), False, "x"),
-        why.explained(explained(view), {"growth": "a", "fit": "b", "residual": "c"}, "x"),
-    ]
+def test_the_figure_of_what_growth_was_made_of_is_drawn_or_left_out(view):
+    drawn = plots.stacked(movers.currency_parts(view), movers.PARTS, "points", "x")
     nothing = view.usd.iloc[:0]
     empty = view._replace(usd=nothing, family={"Harbin": nothing}, subject="Harbin", run=nothing)
-    left_out = [
-        why.stacked(movers.currency_parts(empty), movers.PARTS, "points", "x"),
-        why.segments(empty.run, trends.find_break(empty.run, 0.15).get("place"), False, "x"),
-        why.explained(explained(empty), {}, "x"),
-    ]
-    assert all(figure is not None for figure in drawn)
-    assert left_out == [None, None, None]
-    close(drawn)
+    assert plots.stacked(movers.currency_parts(empty), movers.PARTS, "points", "x") is None
+    close([drawn])
 
 
 def close(figures: list) -> None:
@@ -306,8 +294,8 @@ def test_before_the_first_event_there_is_an_empty_timeline():
     assert events.empty and "when" in events
     assert set(view.evidence["conclusion"]) == {policies.NOT_YET}
     plots.use_style()
-    close([why.timeline(view.levels, events, "USD", "x")])
-    assert why.timeline({"nothing": pd.Series(dtype=float)}, events, "USD", "x") is None
+    close([plots.timeline(view.levels, events, "USD", "x")])
+    assert plots.timeline({"nothing": pd.Series(dtype=float)}, events, "USD", "x") is None
 
 
 @pytest.mark.parametrize(
@@ -330,8 +318,8 @@ def test_the_figures_of_08_are_drawn(policy_view):
     pools = policy_view.gaps.groupby(["event", "exporter", "importer"])
     gaps = [{pool: rows.set_index("year") for pool, rows in part.groupby("pool")} for _, part in pools]
     drawn = [
-        why.timeline(policy_view.levels, events, "USD", "x"),
-        *(why.gaps(found, 2011, "x") for found in gaps),
+        plots.timeline(policy_view.levels, events, "USD", "x"),
+        *(plots.gaps(found, 2011, "x") for found in gaps),
     ]
     assert all(set(found) == set(studies.POOLS) for found in gaps)
     close(drawn)

@@ -77,9 +77,9 @@ def test_figures_are_counted_by_flow_the_asked_one_first():
     assert held.to_list() == [len(one.vintage()) for one in (HARBIN, PROVINCE, CHINA)]
     unfit = record[~record[["level_usable", "growth_usable", "last_resort"]].any(axis=1)]
     assert set(unfit["status"]) == {
-        status
-        for status, use in fig.STATUS.items()
-        if status in set(record["status"]) and not (use.level or use.growth) and status not in LAST_RESORT
+        use.Index
+        for use in fig.STATUS.itertuples()
+        if use.Index in set(record["status"]) and not (use.level or use.growth or use.Index in LAST_RESORT)
     }
 
 

@@ -5,17 +5,17 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from cells import made
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.stats import norm
 
 from lib.analysis import register
-from lib.analysis.base_rates import HORIZONS, base_rate
 from lib.analysis.register import FEATURES
 from lib.cases import GoalCase
 from lib.figures import load_targets
-from lib.reference import last_released, read_kept
+from lib.reference import HORIZONS, base_rate, last_released, read_kept
 from lib.research import register as scored
 from lib.research.panels import bounds
 
@@ -286,13 +286,13 @@ def test_hindsight_takes_the_class_that_holds_the_size(size, lowest, flow, panel
     rows = kept[(kept["panel"] == panel) & (kept["years"] == "2001-2020") & (kept["condition"] == "all")]
     rows = rows[(rows["size_from_usd"] == lowest) & (rows["outcome"] == "next_year_ge25")]
     row = rows.sort_values("n").iloc[0]  # the open class holds more flows
-    found = register.hindsight(size, flow).set_index(["outcome", "condition"])
+    found = made("04", "after", size_usd=size, flow=flow).set_index(["outcome", "condition"])
     shown = found.loc[("next_year_ge25", "all"), ["share", "low", "high"]]
     assert shown.to_list() == row[["share", "low", "high"]].to_list()
 
 
 def test_hindsight_has_every_outcome_once_in_each_condition():
-    found = register.hindsight(153e6, "total")
+    found = made("04", "after", size_usd=153e6, flow="total")
     assert set(found["condition"]) == {"all", "grew >= 50 % in year t"}
     for _, part in found.groupby("condition"):
         assert part["outcome"].is_unique and {"next_year_fall", "5y_below_start"} <= set(part["outcome"])
@@ -336,7 +336,7 @@ def test_the_band_of_a_share_leaves_a_twentieth_on_either_side():
 
 
 def test_scores_stand_beside_one_half(resolved):
-    found = register.brier_scores(resolved)
+    found = made("04", "brier_scores")(resolved)
     assert found.index.to_list() == list(register.SCORES)
     law = ((resolved["p_law"] - resolved["met"]) ** 2).mean()
     assert found.loc["p_law", "brier"] == pytest.approx(law)

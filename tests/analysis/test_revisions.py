@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cells import made
 from sampling import exhaustive, some
 
 from lib import cases, outlook, plots
@@ -16,7 +17,7 @@ from lib.analysis.cases import CompareCase
 from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.goals import READINGS
-from lib.tools.run.committed import parameter_faults, read_notebook
+from lib.tools.commands.author import parameter_faults, read_notebook
 from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST, model_of, slug
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
@@ -49,6 +50,13 @@ IN_YUAN = CompareCase(
 )
 EVERY = {"province": DEFAULT, "country": CHINA, "city": HARBIN, "yuan": IN_YUAN}
 CASES = dict(some(EVERY.items(), 2))
+
+
+def bars(case: CompareCase, steps: pd.DataFrame) -> pd.DataFrame:
+    """The bars that notebook 90 draws."""
+    made_of = ("reached", "names", "bars")
+    drawn: pd.DataFrame = made("90", *made_of, case=case, steps=steps, reading=case.reading)
+    return drawn
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +110,7 @@ def test_without_days_between_nothing_changes() -> None:
     assert replay.arrivals(case).empty
     assert replay.contributions(steps).empty
     assert replay.attribution(steps)["what"].to_list() == ["all together"]
-    assert replay.bars(case, steps)["high"].to_list() == [steps["p_average"].iloc[0]] * 2
+    assert bars(case, steps)["high"].to_list() == [steps["p_average"].iloc[0]] * 2
 
 
 def test_days_without_an_arrival_change_nothing() -> None:
@@ -220,26 +228,26 @@ def test_small_moves_are_told_together_and_nothing_is_lost(
 
 def test_the_bars_lead_from_the_first_probability_to_the_last(found: dict[str, pd.DataFrame]) -> None:
     for name, case in CASES.items():
-        bars = replay.bars(case, found[name])
-        level = bars["high"].iloc[0]
-        for bar in bars.iloc[1:-1].itertuples():
+        shown = bars(case, found[name])
+        level = shown["high"].iloc[0]
+        for bar in shown.iloc[1:-1].itertuples():
             assert level == pytest.approx(bar.low if bar.moved > 0 else bar.high, abs=1e-12)
             level = bar.high if bar.moved > 0 else bar.low
-        assert level == pytest.approx(bars["high"].iloc[-1], abs=1e-12)
+        assert level == pytest.approx(shown["high"].iloc[-1], abs=1e-12)
 
 
 def test_the_picture_shows_every_bar_with_its_number(found: dict[str, pd.DataFrame]) -> None:
     import matplotlib.pyplot as plt
 
-    bars = replay.bars(DEFAULT, found["province"])
-    figure = plots.probability_steps(bars, "title", "sources")
+    shown = bars(DEFAULT, found["province"])
+    figure = plots.probability_steps(shown, "title", "sources")
     axes = figure.axes[0]
-    assert len(axes.patches) == len(bars)
-    assert [label.get_text() for label in axes.get_yticklabels()] == bars["label"].to_list()
-    shown = [text.get_text() for text in axes.texts]
-    moves = [f"{100 * moved:+.1f}".replace("-", "−") for moved in bars["moved"].dropna()]
-    assert shown[0] == f"{bars['high'].iloc[0]:.0%}".replace("%", " %") and shown[-1] == "0 %"
-    assert len(moves) > 2 and set(moves) <= set(shown)
+    assert len(axes.patches) == len(shown)
+    assert [label.get_text() for label in axes.get_yticklabels()] == shown["label"].to_list()
+    texts = [text.get_text() for text in axes.texts]
+    moves = [f"{100 * moved:+.1f}".replace("-", "−") for moved in shown["moved"].dropna()]
+    assert texts[0] == f"{shown['high'].iloc[0]:.0%}".replace("%", " %") and texts[-1] == "0 %"
+    assert len(moves) > 2 and set(moves) <= set(texts)
     plt.close(figure)
 
 

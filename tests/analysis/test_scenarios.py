@@ -6,6 +6,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from cells import made
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr
@@ -13,7 +14,6 @@ from scipy.special import ndtr
 from lib import law as laws
 from lib import outlook
 from lib.analysis import movers, robustness
-from lib.analysis.base_rates import base_rate
 from lib.analysis.cases import ScenarioCase
 from lib.analysis.robustness import Scenario, steady
 from lib.cases import GoalCase, TrendCase
@@ -21,7 +21,7 @@ from lib.errors import UserError
 from lib.goals import READINGS, Goal
 from lib.law import FAN, Law
 from lib.outlook import Answer
-from lib.reference import last_released
+from lib.reference import base_rate, last_released
 
 HARBIN = ScenarioCase()
 CHINA = ScenarioCase(reporter="China", base_year=2025, deadline=2028, as_of=date(2026, 11, 24))
@@ -182,10 +182,10 @@ def test_the_regression_is_least_squares_and_its_error_that_of_newey_and_west():
 
 
 def test_the_pipeline_of_2011_stands_beside_the_step():
-    steps = robustness.pipeline_steps(HARBIN)
+    steps = made("09", "pipelines", "pair", "steps", case=HARBIN)
     assert steps.index.to_list() == [2011]
     assert steps[2011] == pytest.approx((18990 / 7470) / (80000 / 55450) - 1)
-    assert robustness.pipeline_steps(CHINA).index.to_list() == [2011, 2018]
+    assert made("09", "pipelines", "pair", "steps", case=CHINA).index.to_list() == [2011, 2018]
 
 
 def test_sanctions_need_the_years_after_them(answers):
@@ -239,7 +239,8 @@ def test_a_break_even_goal_has_its_chance(case, answers):
 
 
 def test_required_growth_starts_with_the_goal_and_ends_with_what_is_left(harbin):
-    found = robustness.required(HARBIN, harbin)
+    given = {"case": HARBIN, "then": harbin, "target": harbin.goal, "levels": harbin.levels}
+    found = made("09", "seen_from", "needed", base_year=2012, **given)
     assert found["years"].to_list() == [3, 2]
     assert found["size_usd"].to_list() == pytest.approx([230e6 / 1.5, 230e6])
     assert found["needed"].iloc[0] == pytest.approx(0.25)
@@ -252,9 +253,10 @@ def test_required_growth_starts_with_the_goal_and_ends_with_what_is_left(harbin)
 
 def test_spans_that_grew_fast_enough_are_counted():
     levels = pd.Series({2000: 100.0, 2001: 130.0, 2002: 121.0, 2004: 200.0})
-    assert robustness.ever_grew(levels, 2, 0.10) == (2, 2)  # 2000–2002 exactly, 2002–2004
-    assert robustness.ever_grew(levels, 1, 0.10) == (1, 2)
-    assert robustness.ever_grew(levels, 9, 0.10) == (0, 0)
+    ever_grew = made("09", "ever_grew")
+    assert ever_grew(levels, 2, 0.10) == (2, 2)  # 2000–2002 exactly, 2002–2004
+    assert ever_grew(levels, 1, 0.10) == (1, 2)
+    assert ever_grew(levels, 9, 0.10) == (0, 0)
 
 
 # Words and parameters

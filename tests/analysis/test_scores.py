@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from cells import made
 from hypothesis import given
 from hypothesis import strategies as st
 from sampling import exhaustive, some
@@ -182,7 +183,7 @@ def test_by_origin_the_scores_are_the_kept_ones():
 
 @pytest.mark.parametrize("years", range(1, 11))
 def test_reliability_counts_and_bounds(years):
-    found = scores.reliability(ScoreCase(years=years))
+    found = made("05", "near", "curve", years=years, first_origin=2005, last_origin=2019)
     assert found[["p", "met", "low", "high"]].to_numpy().min() >= 0 and found["high"].max() <= 1
     assert (found["low"] <= found["high"]).all()
     kept = scores.read_scores("trade_examples")
@@ -191,8 +192,7 @@ def test_reliability_counts_and_bounds(years):
 
 
 def test_one_origin_has_a_curve_and_no_band():
-    case = ScoreCase(first_origin=2010, last_origin=2010)
-    found = scores.reliability(case)
+    found = made("05", "near", "curve", years=3, first_origin=2010, last_origin=2010)
     assert {"low", "high"}.isdisjoint(found.columns)
     kept = scores.read_scores("trade_examples").query("horizon == 3 and origin == 2010")
     assert found["n"].sum() == len(kept)
@@ -220,7 +220,7 @@ def test_a_case_that_cannot_be_scored_names_its_parameter(values, words):
 
 
 def test_the_brier_table_is_sorted_and_its_skill_is_over_the_long_base_rate():
-    table = scores.brier_table(average(CASE))
+    table = made("05", "table", rows=average(CASE))
     assert table["brier"].is_monotonic_increasing
     assert set(table.index) == {scores.USED, "base_rate", "base_rate_long", "log_walk", "drift", "half"}
     np.testing.assert_allclose(table["skill"], 1 - table["brier"] / table.loc[scores.BASE, "brier"])
@@ -230,7 +230,7 @@ def test_the_brier_table_is_sorted_and_its_skill_is_over_the_long_base_rate():
 @exhaustive
 def test_every_case_gives_tables_without_gaps():
     for case in some(cases(), 7):
-        tables = [scores.brier_table(average(case)), scores.intervals(case)]
+        tables = [made("05", "table", rows=average(case)), scores.intervals(case)]
         assert all(len(table) and table.notna().all(axis=None) for table in tables), case.title()
         worst = scores.worst_origin(case)
         assert worst["coverage"] == scores.intervals(case)["cover80"].min()
@@ -241,7 +241,7 @@ def test_every_case_gives_tables_without_gaps():
 @pytest.mark.parametrize("first", [2005, 2012, 2018])
 def test_tables_that_no_horizon_changes_have_no_gaps(goal, first):
     case = ScoreCase(goal_pct=goal, years=1, first_origin=first)
-    assert scores.places(case).notna().all(axis=None)
+    assert pd.DataFrame(made("05", "places", case=case)).notna().all(axis=None)
     rows = scores.events(case)
     tables = [scores.wide(scores.of_goal(case, "competitors"), "panel"), scores.wide(rows, "reading")]
     for table in (*tables, scores.wide(rows.query("reading == 'average'"), "horizon")):
@@ -278,7 +278,7 @@ def test_a_lead_is_one_only_where_whole_years_leave_zero_out():
 
 
 def test_places_are_counted_from_the_best():
-    found = scores.places(CASE).set_index("panel")
+    found = pd.DataFrame(made("05", "places", case=CASE)).set_index("panel")
     assert (found["place"].between(1, found["models"])).all()
     assert ((found["place"] == 1) == (found["own_score"] <= found["best_score"])).all()
     assert found.loc[["M3", "Tourism"], "told"].to_list() == ["unknown", "unknown"]

@@ -15,7 +15,7 @@ from sampling import exhaustive, some
 
 from lib import law as laws
 from lib import outlook, reference
-from lib.analysis import what_if, what_if_data
+from lib.analysis import question, what_if, what_if_data
 from lib.analysis.asking import ask
 from lib.cases import GoalCase, TrendCase
 from lib.errors import UserError
@@ -155,23 +155,23 @@ def test_own_figures_equal_to_the_record_have_the_record_s_answer() -> None:
 
 @pytest.mark.parametrize(("text", "levels"), PASTES.items())
 def test_figures_are_read_as_a_spreadsheet_copies_them(text: str, levels: dict[int, float]) -> None:
-    assert what_if.read_figures(text).to_dict() == levels
+    assert question.read_figures(text).to_dict() == levels
 
 
 def test_a_point_before_three_digits_alone_is_asked_back() -> None:
     with pytest.raises(
         UserError, match=re.escape('found "1.234", expected a number that can be read in one way: did')
     ):
-        what_if.read_figures("2021 1.234\n2022 2.345")
+        question.read_figures("2021 1.234\n2022 2.345")
 
 
 def test_a_printed_growth_rate_gives_the_year_before() -> None:
-    assert what_if.read_figures("2013 230 +50 %").to_dict() == pytest.approx({2012: 153.3333333, 2013: 230})
-    assert what_if.read_figures("2012\t150\n2013; 230, 50%").to_dict() == {
+    assert question.read_figures("2013 230 +50 %").to_dict() == pytest.approx({2012: 153.3333333, 2013: 230})
+    assert question.read_figures("2012\t150\n2013; 230, 50%").to_dict() == {
         2012: 150,
         2013: 230,
     }  # levels come first
-    assert what_if.read_figures("2013 230|2014 115 −50 %").to_dict() == {2013: 230, 2014: 115}
+    assert question.read_figures("2013 230|2014 115 −50 %").to_dict() == {2013: 230, 2014: 115}
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_printed_growth_rate_gives_the_year_before() -> None:
 )
 def test_wrong_figures_are_refused_with_line_and_reason(text: str, words: str) -> None:
     with pytest.raises(UserError, match=re.escape(words)):
-        what_if.read_figures(text)
+        question.read_figures(text)
 
 
 # --- the page as a file ---

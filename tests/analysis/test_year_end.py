@@ -5,6 +5,7 @@ import datetime
 import numpy as np
 import pandas as pd
 import pytest
+from cells import made
 
 from lib import figures as fig
 from lib import outlook
@@ -146,7 +147,7 @@ def test_errors_fall_with_the_months_and_the_nowcast_beats_what_a_reader_would_d
         "combined"
     ]
     assert (means["mae"].diff().iloc[1:] < 0).all() and means["cover80"].between(0.7, 0.9).all()
-    saved = replay.skill_by_month("last_share")
+    saved = made("11", "sums", "rivals")["last_share"]
     assert (saved["low"] > 0).all() and (saved["low"] < saved["estimate"]).all()
 
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from lib import fetched, tables
 from lib.errors import UserError, printable, quote, read_bytes
 from lib.research.files import finish_together, working_folder, write_atomically, write_together
-from lib.tools.run import committed, freshness, matrix, results_table
+from lib.tools.commands import author
+from lib.tools.run import freshness, matrix, results_table
 from lib.tools.strict import parse_yaml, read_json
 
 
@@ -208,7 +209,7 @@ def test_json_that_says_two_things_or_none_is_refused(tmp_path: Path, text: str 
         read_json,
         results_table.read,
         fetched.read_file,
-        committed.read_notebook,
+        author.read_notebook,
         matrix.read_document,
         tables.check_table,
     ],

@@ -21,7 +21,8 @@ from sampling import exhaustive, some
 
 from lib import package
 from lib.tools.cli import main
-from lib.tools.run import committed, matrix, pool
+from lib.tools.commands import author
+from lib.tools.run import execute, matrix
 
 MARK = "TRADEGOALS_TEST_MARK"
 
@@ -42,7 +43,7 @@ def refused(*arguments: str) -> str:
 @pytest.fixture
 def no_kernel(monkeypatch: pytest.MonkeyPatch, short_matrix: Path) -> None:
     """Any start of a run fails the test; of the committed cases only some are read, since all take seconds."""
-    monkeypatch.setattr(pool, "execute_many", lambda *_: pytest.fail("a run was started"))
+    monkeypatch.setattr(execute, "execute_many", lambda *_: pytest.fail("a run was started"))
     ours, whole = package.notebooks_dir(), matrix.expand
 
     def expand(path: Path | None = None, *arguments: Any) -> Any:
@@ -265,7 +266,7 @@ def test_cases_can_be_chosen(no_kernel: None) -> None:
             ["--notebook", "00_did_the_goal_held"],
             ['found "00_did_the_goal_held", expected "00_did_the_goal_hold", or one of'],
         ),
-        (["--notebook", "0"], ["expected one of 00_did_the_goal_hold, 01_"]),
+        (["--notebook", "0"], ["expected one of: 00_did_the_goal_hold, 01_"]),
         (["--notebook", ""], ['notebook: found ""', "expected one of"]),
         (["--notebook", "../../etc/passwd"], ["notebook", "expected one of"]),
         (["--runs", "--case", "harbin-2013"], ["--case", "harbin-2013", "harbin-2014"]),
@@ -298,7 +299,7 @@ def test_a_bad_runs_file_is_named(no_kernel: None, tiny_folder: Path) -> None:
     (tiny_folder / "runs.yml").write_text("cases: {one: {parameters: {reportr: China}}}")
     assert "Error: runs.yml: one: reportr: found an unknown parameter" in refused("run", "--runs")
     (tiny_folder / "runs.yml").unlink()
-    assert "runs.yml: found no readable YAML" in refused("run", "--runs")
+    assert "runs.yml: cannot be read (" in refused("run", "--runs")
 
 
 def test_an_unknown_command_and_notebook_to_stamp_are_named(tiny_folder: Path) -> None:
@@ -372,8 +373,8 @@ def test_the_first_failure_stops_the_rest_only_if_so_asked(tiny_folder: Path, tm
 
 @pytest.mark.usefixtures("shared_server")
 def test_the_template_can_be_stamped(tiny_folder: Path) -> None:
-    path = tiny.write(tiny_folder, "1", name=committed.TEMPLATE)
-    result = invoke("stamp", committed.TEMPLATE)
+    path = tiny.write(tiny_folder, "1", name=author.TEMPLATE)
+    result = invoke("stamp", author.TEMPLATE)
     assert (result.exit_code, result.output) == (0, "stamped template (never stamped)\n")
     assert '"tradegoals"' in path.read_text()
 

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from click.testing import CliRunner
 
 from lib.errors import UserError
 from lib.tools.cli import main
-from lib.tools.run import freshness, kernels, pool
+from lib.tools.run import execute, freshness, kernels
 from lib.tools.run.execute import Settings
 from lib.tools.run.freshness import Run, run_from
 from lib.tools.strict import read_json
@@ -79,9 +78,9 @@ def test_specs_are_written_and_each_can_be_run_alone(place: Path, monkeypatch: p
         ({"slug": ".."}, "slug: found"),
         ({"notebook": "/etc/passwd"}, 'notebook: found "/etc/passwd"'),
         ({"notebook": "07_none"}, 'found "07_none", expected one of'),
-        ({"parameters": 3}, "parameters: expected a mapping"),
+        ({"parameters": 3}, "expected a mapping of notebook, slug, parameters"),
         ({"parameters": {"reportr": "China"}}, "did you mean reporter?"),
-        ({"more": 1}, "found more, expected"),
+        ({"more": 1}, "expected a mapping of notebook, slug, parameters"),
     ],
 )
 def test_a_bad_spec_is_a_users_mistake(tmp_path: Path, content: Any, words: str) -> None:
@@ -164,7 +163,7 @@ def test_a_dask_worker_killed_midway_loses_nothing(place: Path, kernel: str) -> 
         outcomes = []
         sources = freshness.Sources()
         tasks = [(run, place / "out", Settings(kernel), sources) for run in every]
-        for outcome in pool.execute_many(tasks, pool.connected(address)):
+        for outcome in execute.execute_many(tasks, execute.connected(address)):
             outcomes.append(outcome)
             if len(outcomes) == 1:
                 count = len(begun.read_text().split())
@@ -184,13 +183,6 @@ def test_a_scheduler_that_cannot_be_reached_is_a_users_mistake(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr(pool, "CONNECT_SECONDS", 1)
-    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
-    for address, words in [("tcp://127.0.0.1:9", "found no scheduler at"), (None, "found no --scheduler")]:
-        with pytest.raises(UserError, match=re.escape(words)):
-            list(pool.execute_many([], pool.connected(address)))
-
-
-def test_the_scheduler_needs_its_executor() -> None:
-    done = CliRunner().invoke(main, ["run", "--scheduler", "tcp://127.0.0.1:9"])
-    assert done.exit_code == 2 and "--executor dask" in done.output
+    monkeypatch.setattr(execute, "CONNECT_SECONDS", 1)
+    with pytest.raises(UserError, match="found no scheduler at"):
+        list(execute.execute_many([], execute.connected("tcp://127.0.0.1:9")))

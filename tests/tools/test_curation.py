@@ -22,7 +22,7 @@ from lib.package import DATA_ENV, data_dir
 from lib.research import files
 from lib.tools import commands, curation
 from lib.tools.cli import main
-from lib.tools.run import committed
+from lib.tools.commands import author
 
 GIVEN = {
     "reporter": "Harbin",
@@ -207,6 +207,7 @@ def test_a_country_that_the_record_does_not_have_gets_its_row(own_data):
     [
         ("2013", ("2013-01-01", "2013-12-31")),
         ("2024-02", ("2024-02-01", "2024-02-29")),
+        ("2013-Q2", ("2013-04-01", "2013-06-30")),
         ("2013-01..2013-10", ("2013-01-01", "2013-10-31")),
         ("2013-11-26..2017-06-30", ("2013-11-26", "2017-06-30")),
     ],
@@ -354,7 +355,7 @@ def test_no_command_makes_anything_of_a_table_that_differs_from_its_checksum(
 
 def test_a_difference_is_shown_by_row_and_field_and_renewed_by_whoever_says_so(own_data, monkeypatch):
     commit(own_data)
-    monkeypatch.setattr(committed, "all_faults", lambda in_short: [])  # which takes seconds
+    monkeypatch.setattr(author, "all_faults", lambda in_short: [])  # which takes seconds
     table = own_data / "covariates.csv"
     lines = lines_of(table)
     year, name, value, *_ = lines[1].split(",")

@@ -27,8 +27,8 @@ from lib.series import releases as months_known
 from lib.tools import curation
 from lib.tools.cli import main
 from lib.tools.run import matrix
-from lib.tools.site import build
-from lib.tools.sources import client, covariates, fetch, update
+from lib.tools.site import data_pages
+from lib.tools.sources import client, covariates, record, update
 from lib.tools.sources.publishers import PUBLISHERS
 from lib.tools.sources.snapshots import Desk, folder_of
 
@@ -73,7 +73,7 @@ def server(read_once: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv(DATA_ENV, str(tmp_path / "data"))
     monkeypatch.delenv(KEPT_ONLY_ENV)
     # The page to try a goal holds nothing that is fetched, and takes ten seconds for each copy of the data.
-    monkeypatch.setattr(build, "_whatif_files", dict)
+    monkeypatch.setitem(data_pages.OF_THE_DATA, "whatif", lambda site: {})
     with serve(make_world()) as running:
         monkeypatch.setattr(client, "open_client", partial(quick_client, running.bases))
         yield running
@@ -205,7 +205,7 @@ def test_mistakes_are_refused_by_name(server, arguments: list[str], words: str):
 
 def test_all_pairs_go_on_where_they_were_stopped(server, monkeypatch):
     places = [find_economy(name) for name in ("World", "India", "Turkey", "South Korea")]
-    monkeypatch.setattr(fetch, "economies", lambda: tuple(places))
+    monkeypatch.setattr(record, "economies", lambda: tuple(places))
     get("Turkey", "World", "--years", "2000-2025")
     asked = len(server.seen)
     refused = invoke("data", "fetch", "--all-pairs", "--years", "2000-2025")
@@ -302,7 +302,7 @@ def test_sources_that_are_listed_are_those_that_can_be_asked(server):
     asked = {
         command: {name for _, one, _, name in listed if one == command} for command in ("fetch", "refresh")
     }
-    assert asked["fetch"] == set(fetch.TRADE)
+    assert asked["fetch"] == set(record.TRADE)
     assert asked["refresh"] == {recipe.source for recipe in covariates.RECIPES.values()}
     for data, command, option, name in listed:
         pair = ("China", "Russia", "--years", "2024") if command == "fetch" else ()

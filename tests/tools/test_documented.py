@@ -47,20 +47,20 @@ ELSEWHERE = {
     "uv sync --group cluster": ".ci/run",
     "tradegoals run --matrix notebooks/odd_cases.yml --out out/odd": ".ci/run",
     "jupyter lab": "test_new.py::test_jupyterlab_opens_on_the_start_notebook",
-    "tradegoals kernel install": "test_new.py::test_the_warm_kernel_is_installed_by_name_and_removed",
+    "tradegoals kernel install": "test_new.py::test_the_warm_kernel_is_installed_by_name",
     "tradegoals new 20_my_question --case GoalCase": (
         "test_new.py::test_a_new_notebook_works_with_every_command_at_once"
     ),
     "pytest -n 0 notebooks/20_my_question.ipynb": "test_new.py::test_a_new_notebook_passes_lint_format_and_nbval",
     "tradegoals stamp": "test_new.py::test_stamp_executes_only_what_is_stale_and_says_why",
     "tradegoals stamp --check": "test_new.py::test_stamp_executes_only_what_is_stale_and_says_why",
-    "tradegoals check --renew": "test_committed.py::test_renewing_writes_the_checksums_of_what_changed",
+    "tradegoals check --renew": "test_stamp.py::test_renewing_writes_the_checksums_of_what_changed",
     "tradegoals schema --write": "test_new.py::test_a_new_notebook_works_with_every_command_at_once",
     "tradegoals run --accept": (
-        "test_expectations.py::test_the_command_accepts_compares_and_fails_with_the_difference"
+        "test_expected.py::test_the_command_accepts_compares_and_fails_with_the_difference"
     ),
     "tradegoals run --runs --ci --accept": (
-        "test_expectations.py::test_the_command_accepts_compares_and_fails_with_the_difference"
+        "test_expected.py::test_the_command_accepts_compares_and_fails_with_the_difference"
     ),
     'tradegoals ask mine.xlsx "+10 % a year" --base 2022 --deadline 2027': (
         "test_ask.py::test_a_file_is_asked_for_its_unit_alone"

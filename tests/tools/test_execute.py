@@ -433,9 +433,9 @@ def test_a_run_holds_every_parameter_as_text_or_number() -> None:
 def test_values_go_to_the_notebooks_that_take_them() -> None:
     wanted = list(matrix.NOTEBOOKS)
     values = {"reporter": "China", "base_year": "2011", "wrong": "1"}
-    assert matrix.values_for("00_did_the_goal_hold", values, wanted) == values
-    assert matrix.values_for(tiny.NAME, values, wanted) == {"reporter": "China", "wrong": "1"}
-    assert matrix.values_for(tiny.NAME, values, [tiny.NAME]) == values
+    assert matrix._values_for("00_did_the_goal_hold", values, wanted) == values
+    assert matrix._values_for(tiny.NAME, values, wanted) == {"reporter": "China", "wrong": "1"}
+    assert matrix._values_for(tiny.NAME, values, [tiny.NAME]) == values
 
 
 # runs.yml.
@@ -514,7 +514,8 @@ def test_all_faults_of_all_cases_are_reported_at_once(tmp_path: Path) -> None:
         ("elsewhere", "00_did_the_goal_held", "did you mean 00_did_the_goal_hold?"),
         ("Not A Folder", "expected not-a-folder"),
         ("../up", "unfit for a folder"),
-        ("keys", "note, parameter"),
+        ("keys", "found note"),
+        ("keys", "found parameter, expected"),
         ("words", "expected a mapping"),
         ("single", "notebooks: expected a list"),
         ("nested", "parameters: expected"),
@@ -554,4 +555,4 @@ def test_a_file_of_another_shape_is_one_clear_line(tmp_path: Path, text: str | b
 
 
 def test_a_missing_file_is_a_users_mistake(tmp_path: Path) -> None:
-    assert faults(tmp_path / "runs.yml")[0].startswith("runs.yml: found no readable YAML (")
+    assert faults(tmp_path / "runs.yml")[0].endswith("runs.yml: cannot be read (No such file or directory)")

@@ -165,7 +165,7 @@ def own_lib(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_edited_function_repeats_if_the_notebook_imports_it(project: Path, own_lib: Path) -> None:
     assert reason(project) == ""
     append(own_lib / "research" / "backtest.py", "MORE = 1\n")
-    append(own_lib / "tools" / "run" / "pool.py", "MORE = 1\n")
+    append(own_lib / "tools" / "run" / "kernels.py", "MORE = 1\n")
     assert reason(project) == ""
     append(own_lib / "package.py", "MORE = 1\n")
     assert reason(project) == "lib changed: package"
@@ -268,7 +268,7 @@ def test_other_parameters_and_versions_repeat(project: Path) -> None:
         reason(project, Run(tiny.NAME, "default", VALUES | {"flow": "export"})) == "parameters changed: flow"
     )
     sources = freshness.Sources()
-    sources.versions = freshness.run_versions() | {"pandas": "99"}
+    sources.known["versions"] = freshness.run_versions() | {"pandas": "99"}
     assert re.fullmatch(
         "versions changed: pandas .* to 99", freshness.reason_to_run(RUN, project / "out", sources)
     )

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from hashlib import sha256
 from html import unescape
 from html.parser import HTMLParser
@@ -35,7 +36,8 @@ from lib import cases, figures, package, words
 from lib.analysis.register import left_out
 from lib.errors import UserError, inert
 from lib.tools.cli import main
-from lib.tools.run import freshness, markup
+from lib.tools.run import freshness
+from lib.tools.run import page as paging
 from lib.tools.run.freshness import Run
 from lib.tools.site import build
 from lib.tools.site import pages as run_pages
@@ -46,7 +48,7 @@ from lib.tools.site.pages import goal_rows
 INDEX_BYTES, PAGE_BYTES = 300_000, 1_500_000
 WIRE_BYTES = 150_000
 """Of the first page, compressed, with its picture, style and scripts."""
-NO_LINKS = markup.Links()
+NO_LINKS = paging.Links()
 SCROLLS = {"tabindex", "class", "role", "aria-label"}
 """Attributes that the page gives to what may be wider than it."""
 
@@ -235,7 +237,7 @@ def test_the_first_page_states_question_answer_and_probability(out: Path, pages:
     result = next(run.result for run in find_runs(out) if run.slug == "default")
     assert result is not None
     said = " ".join(pages["index.html"].words.split())
-    assert markup.plain(result.answer) in said
+    assert paging.plain(result.answer) in said
     assert all(words.percent(item.probability) in said for item in result.readings if item.probability)
     assert "US$299 million" in said  # 153.33 mn × 1.25³, the level that the goal asks for
     assert pages["index.html"].all("img")
@@ -351,7 +353,9 @@ def test_a_run_whose_process_died_has_a_page(tmp_path: Path) -> None:
     site_runs.put_run(tmp_path, site_runs.FIRST)
     run = Run(site_runs.FIRST, "died", cases.GoalCase().model_dump(mode="json"))
     run.folder(tmp_path).mkdir()
-    freshness.note_death(run, run.folder(tmp_path), "killed <9>")
+    parts = freshness.Sources().parts(run, ())
+    record = {"key": "", "status": "failed", "parts": parts, "error": "killed <9>"}
+    freshness.write_journal(run.folder(tmp_path), asdict(run) | record)
     build_site(tmp_path)
     page = Page(tmp_path / "site" / "runs" / site_runs.FIRST / "died" / "index.html")
     assert "This run failed" in page.words and "killed <9>" in page.words
@@ -360,7 +364,7 @@ def test_a_run_whose_process_died_has_a_page(tmp_path: Path) -> None:
 def test_a_page_of_a_run_opens_with_its_answer(out: Path, pages: dict[str, Page]) -> None:
     result = json.loads((out / "runs" / site_runs.FIRST / "default" / "result.json").read_bytes())
     said = " ".join(pages[f"runs/{site_runs.FIRST}/default/index.html"].words.split())
-    known, today = (" ".join(markup.plain(result[name]).split()) for name in ("hindsight", "answer"))
+    known, today = (" ".join(paging.plain(result[name]).split()) for name in ("hindsight", "answer"))
     assert said.index(known) < said.index(today) < said.index("On this page")
 
 
@@ -475,13 +479,13 @@ def test_markup_from_anywhere_is_shown_as_text(tmp_path: Path, monkeypatch: pyte
     | st.tuples(st.sampled_from(NASTY), st.text(), st.sampled_from(NASTY)).map("".join)
 )
 def test_no_text_becomes_markup_that_runs(text: str) -> None:
-    for html in (markup.from_markdown(text, NO_LINKS), markup.clean(text, NO_LINKS)):
+    for html in (paging.from_markdown(text, NO_LINKS), paging.clean(text, NO_LINKS)):
         found = _Tags(str(html))
         for tag, attributes in found.tags:
-            assert tag in markup.TAGS
+            assert tag in paging.TAGS
             assert set(attributes) <= {"href", "rel", "colspan", "rowspan", "scope"} | SCROLLS
             address = attributes.get("href", "#")
-            assert address.startswith("#") or markup.web_address(address)
+            assert address.startswith("#") or paging.web_address(address)
 
 
 class _Tags(HTMLParser):
@@ -496,7 +500,7 @@ class _Tags(HTMLParser):
 
 @pytest.mark.parametrize("address", ["http://a.org", "https://a.org/x?y=1#z", "HTTPS://a.org"])
 def test_addresses_of_the_web_are_followed(address: str) -> None:
-    assert markup.web_address(address) == address
+    assert paging.web_address(address) == address
 
 
 @pytest.mark.parametrize(
@@ -517,16 +521,16 @@ def test_addresses_of_the_web_are_followed(address: str) -> None:
     ],
 )
 def test_other_addresses_are_not(address: str) -> None:
-    assert markup.web_address(address) == ""
+    assert paging.web_address(address) == ""
     assert NO_LINKS.allowed(address) == ""
 
 
 def test_a_link_to_a_notebook_leads_to_its_page_where_there_is_one() -> None:
-    known = markup.Links("../", frozenset(), frozenset({"03_x"}))
+    known = paging.Links("../", frozenset(), frozenset({"03_x"}))
     assert (
-        markup.from_markdown("see `03_x` and [it](03_x.ipynb)", known).count("../runs/03_x/index.html") == 2
+        paging.from_markdown("see `03_x` and [it](03_x.ipynb)", known).count("../runs/03_x/index.html") == 2
     )
-    assert "href" not in markup.from_markdown("see `04_y` and [it](04_y.ipynb)", known)
+    assert "href" not in paging.from_markdown("see `04_y` and [it](04_y.ipynb)", known)
 
 
 # --- Tables taken apart
@@ -547,20 +551,20 @@ def test_a_link_to_a_notebook_leads_to_its_page_where_there_is_one() -> None:
 )
 def test_a_frame_survives_html_and_csv(rows: list[list[str]]) -> None:
     frame = pd.DataFrame(rows, columns=["a", "b", "c"])
-    (piece,) = markup.split(frame.to_html(index=False, escape=True, na_rep=""))
+    (piece,) = paging.split(frame.to_html(index=False, escape=True, na_rep=""))
     assert isinstance(piece, list)
-    grid = markup.make_grid(piece, NO_LINKS)
+    grid = paging.make_grid(piece, NO_LINKS)
     assert grid is not None
     kept = [list(map(inert, row)) for row in rows]
     assert list(csv.reader(io.StringIO(grid.to_csv()))) == [["a", "b", "c"], *kept]
 
 
 def test_text_around_a_table_and_wide_cells_are_kept() -> None:
-    pieces = markup.split(
+    pieces = paging.split(
         "<p>before</p><table><tr><th colspan=2>x</th></tr><tr><td>1</td><td>2</td></tr></table>after"
     )
     assert [type(piece) for piece in pieces] == [str, list, str]
-    grid = markup.make_grid(pieces[1], NO_LINKS)  # type: ignore[arg-type]
+    grid = paging.make_grid(pieces[1], NO_LINKS)  # type: ignore[arg-type]
     assert grid is not None
     assert (grid.header, grid.to_csv()) == (["x", ""], "x,\n1,2\n")
 
@@ -575,7 +579,7 @@ def test_text_around_a_table_and_wide_cells_are_kept() -> None:
     ],
 )
 def test_columns_of_numbers_are_recognised(texts: list[str], is_number: bool) -> None:
-    assert markup.is_numeric(tuple(markup.Cell(text) for text in texts)) is is_number
+    assert paging.is_numeric(tuple(paging.Cell(text) for text in texts)) is is_number
 
 
 # --- Published whole

@@ -21,10 +21,10 @@ from lib.errors import UserError
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir
 from lib.tools.sources import record
 from lib.tools.sources.cells import Marks, read_number
-from lib.tools.sources.fetch import Fetched, keep, read_import
 from lib.tools.sources.mapping import Mapping, parse_mapping
 from lib.tools.sources.observations import in_millions
 from lib.tools.sources.reader import read_table
+from lib.tools.sources.record import Fetched, keep, read_import
 from lib.tools.sources.snapshots import Desk, read_body, read_record
 
 MAPPING = """
@@ -58,9 +58,10 @@ def mapping(**changes: object) -> Mapping:
 
 def bring(folder: Path, desk: Desk, table: bytes, name: str = "table.csv", text: str = MAPPING) -> Fetched:
     (folder / name).write_bytes(table)
-    imported = read_import(folder / name, parse_mapping(text.encode(), "gacc.yml"), desk)
-    keep(imported, desk.store)
-    return imported.fetched
+    mapping = parse_mapping(text.encode(), "gacc.yml")
+    fetched, *received = read_import(folder / name, mapping, desk)
+    keep(desk.store, *received, mapping)
+    return fetched
 
 
 # --- the importer ---
@@ -367,7 +368,7 @@ def test_a_place_without_a_code_and_a_currency_without_a_rate_are_told(own_data:
 @given(st.decimals(min_value=0, max_value=10**13, places=2))
 def test_moving_the_point_changes_no_digit(value: Decimal) -> None:
     (found,) = in_millions(pd.Series([float(value)]), pd.Series(["USD"]))
-    assert tables.is_number(f"{Decimal(repr(found)):f}")
+    assert tables._is_number(f"{Decimal(repr(found)):f}")
     assert Decimal(repr(found)) * 1_000_000 == Decimal(repr(float(value)))
 
 

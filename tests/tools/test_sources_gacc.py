@@ -10,7 +10,7 @@ from sources_kit import Time, quick_client
 
 from lib.errors import UserError
 from lib.tools.sources import gacc
-from lib.tools.sources.fetch import Fetched, fetch, pair_question, read_import
+from lib.tools.sources.record import Fetched, fetch, pair_question, read_import
 from lib.tools.sources.snapshots import Desk
 
 RUSSIA = [153.54, 428.04, 64.98, 193.28, 88.56, 234.76]
@@ -235,7 +235,7 @@ def test_where_https_fails_the_way_without_it_is_named(store: Path) -> None:
 def test_a_saved_page_is_read(tmp_path: Path, desk: Desk) -> None:
     page = tmp_path / "march.html"
     page.write_bytes(server_of.gacc_page(ROWS, 2024, 3, "USD"))
-    found = read_import(page, None, desk).fetched
+    found, *_ = read_import(page, None, desk)
     assert set(found.observations["partner"]) == {"World", "Viet Nam", "Russia"}
     assert set(found.observations["published"]) == {"2024-04-09"}
     other = tmp_path / "table.csv"

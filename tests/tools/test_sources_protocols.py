@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from itertools import pairwise
 
 import fault_server as server_of
 import pandas as pd
@@ -16,12 +15,12 @@ from sources_kit import NOW, fetch_flow, rouble_days
 from lib.analysis.asking import ecb_rates
 from lib.economies import economies, find_economy
 from lib.errors import UserError
-from lib.tools.sources import comtrade, covariates, fetch, imf, observations
+from lib.tools import curation
+from lib.tools.sources import comtrade, covariates, imf, observations, record
 from lib.tools.sources.client import Request, get
 from lib.tools.sources.covariates import RECIPES
-from lib.tools.sources.fetch import Fetched, fetch_panel
 from lib.tools.sources.publishers import PUBLISHERS
-from lib.tools.sources.record import gaps_of
+from lib.tools.sources.record import Fetched, fetch_panel, gaps_of
 from lib.tools.sources.snapshots import Desk
 
 YEARS = range(2010, 2016)
@@ -144,10 +143,10 @@ def test_the_request_to_the_imf_is_the_one_that_was_recorded(server: Server, des
 def test_palestine_has_its_code_and_taiwan_is_a_partner_alone() -> None:
     assert find_economy("Palestine").imf == "WBG"
     for source in SOURCES:
-        question = fetch.pair_question(source, "Japan", "Taiwan", "A", YEARS)
+        question = record.pair_question(source, "Japan", "Taiwan", "A", YEARS)
         assert [place.name for place in question.reporters] == ["Japan"]
         with pytest.raises(UserError, match=f"found Taiwan, which does not report to {source}"):
-            fetch.pair_question(source, "Taiwan", "Japan", "A", YEARS)
+            record.pair_question(source, "Taiwan", "Japan", "A", YEARS)
 
 
 def test_rows_that_an_answer_deletes_are_no_values(server: Server, desk: Desk) -> None:
@@ -166,8 +165,8 @@ def test_the_valuation_is_what_the_source_says(server: Server, desk: Desk) -> No
         server_of.comtrade_row(643, 156, "M", "2013", 90.0, cifvalue=None, fobvalue=None),
     ]
     server.always(server_of.instead(server_of.comtrade_json(rows)))
-    question = fetch.pair_question("comtrade", "China", "Russia", "A", range(2013, 2014))
-    found = fetch.fetch(question, desk).observations.set_index(["reporter", "flow"])["valuation"]
+    question = record.pair_question("comtrade", "China", "Russia", "A", range(2013, 2014))
+    found = record.fetch(question, desk).observations.set_index(["reporter", "flow"])["valuation"]
     assert found.to_dict() == {
         ("China", "import"): "FOB",
         ("China", "export"): "FOB",
@@ -207,7 +206,7 @@ def test_the_preview_refuses_several_periods(server: Server, desk: Desk) -> None
 @pytest.mark.parametrize("source", SOURCES)
 def test_missing_years_are_named(source: str, server: Server, desk: Desk) -> None:
     years = range(2012, 2027)
-    question = fetch.pair_question(source, "India", "Russia", "A", years)
+    question = record.pair_question(source, "India", "Russia", "A", years)
     fetched = fetch_one(source, desk, reporter="India", years=years)
     assert "2014" not in values(fetched)
     assert (
@@ -316,7 +315,7 @@ REFUSED = [
     ("comtrade", comtrade_body(primaryValue=True), "expected a number"),
     ("comtrade", comtrade_body(primaryValue=-1.0), 'found value "-1.0"'),
     ("comtrade", comtrade_body(flowCode="RX"), 'the flow "RX", expected X or M'),
-    ("comtrade", comtrade_body(period=None), "period of type NoneType, expected codes"),
+    ("comtrade", comtrade_body(period=None), 'the period "None"'),
     ("comtrade", comtrade_body(period="2013x"), 'the period "2013x"'),
     ("comtrade", comtrade_body(reporterCode=699), 'the reporter "699", expected 156 or 643'),
     ("comtrade", comtrade_body(partnerCode=699), 'the partner "699", expected 156 or 0 or 643'),
@@ -487,7 +486,7 @@ def panel(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Panel:
 
     def ask(source: str, reporters: list[str], years: range = YEARS, **asking: object) -> list[Fetched]:
         places = [economies()[0], *map(find_economy, reporters)]
-        monkeypatch.setattr(fetch, "economies", lambda: places)
+        monkeypatch.setattr(record, "economies", lambda: places)
         asked = replace(desk, **{"max_age": timedelta(days=7), **asking})  # type: ignore[arg-type]
         names, found = zip(*fetch_panel(source, "A", years, asked), strict=True)
         assert [place.name for place in names] == reporters
@@ -696,7 +695,11 @@ def test_the_ecb_has_no_roubles_after_march_2022() -> None:
      ("2013-Q5", "Q", None), ("0013", "A", None), ("٢٠١٣", "A", None), ("", "A", None)],
 )  # fmt: skip
 def test_periods_have_one_form(text: str, freq: str, expected: str | None) -> None:
-    assert observations.canonical(text, freq) == expected
+    if expected is None:
+        with pytest.raises(UserError, match="the period"):
+            observations.canonical(pd.Series([text]), freq, "here")
+    else:
+        assert observations.canonical(pd.Series([text]), freq, "here").tolist() == [expected]
 
 
 def test_gaps_are_named_as_spans() -> None:
@@ -710,14 +713,14 @@ def test_gaps_are_named_as_spans() -> None:
 @given(st.sampled_from("AQM"), st.integers(1950, 2090), st.integers(0, 4))
 def test_periods_follow_one_another_without_gap(freq: str, first: int, more: int) -> None:
     written = observations.periods_of(range(first, first + more + 1), freq)
-    assert [observations.canonical(period, freq) for period in written] == written
-    for before, after in pairwise(written):
-        assert observations.last_day(before) + pd.Timedelta(days=1) == observations.first_day(after)
-    assert observations.first_day(written[0]) == pd.Timestamp(first, 1, 1)
-    assert observations.last_day(written[-1]) == pd.Timestamp(first + more, 12, 31)
+    assert observations.canonical(pd.Series(written), freq, "here").tolist() == written
+    starts, ends = zip(*map(curation.read_period, written), strict=True)
+    for before, after in zip(ends[:-1], starts[1:], strict=True):
+        assert pd.Timestamp(before) + pd.Timedelta(days=1) == pd.Timestamp(after)
+    assert (starts[0], ends[-1]) == (f"{first}-01-01", f"{first + more}-12-31")
 
 
 def test_sources_of_trade_have_the_same_form() -> None:
-    for name, module in fetch.TRADE.items():
+    for name, module in record.TRADE.items():
         assert callable(module.plan) and callable(module.read) and PUBLISHERS[name].freqs, name
     assert imf.FLOW.startswith("/data/") and NOW.tzinfo

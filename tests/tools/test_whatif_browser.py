@@ -13,7 +13,7 @@ from pastes import PASTES
 from sampling import exhaustive, some, thorough
 
 from lib import outlook, reference
-from lib.analysis import base_rates, what_if, what_if_data
+from lib.analysis import question, what_if, what_if_data
 from lib.analysis.asking import ask
 from lib.cases import MAX_HORIZON_YEARS, GoalCase
 from lib.errors import UserError
@@ -154,7 +154,7 @@ def base_rate_of(answer: Answer) -> float | None:
     goal, case = answer.goal, answer.case
     size = case.usd_mn(goal.base_mn, goal.base_year) * 1e6
     try:
-        return float(base_rates.known_share(size, case.as_of, goal.years, goal.rate))
+        return float(reference.known_share(size, case.as_of, goal.years, goal.rate))
     except UserError:
         return None
 
@@ -345,7 +345,7 @@ READ = "texts => texts.map(text => [...window.tradegoals.readFigures(text)].map(
 def test_a_paste_is_read_as_in_python(show: Any) -> None:
     found = show().evaluate(READ, list(PASTES))
     for read, (text, levels) in zip(found, PASTES.items(), strict=True):
-        assert {int(year): level for year, level in read} == what_if.read_figures(text).to_dict() == levels
+        assert {int(year): level for year, level in read} == question.read_figures(text).to_dict() == levels
 
 
 def test_a_refused_paste_stays_and_its_line_is_selected(show: Any) -> None:
@@ -580,7 +580,7 @@ def test_a_phone_needs_no_sideways_scrolling_and_shows_the_answer_beside_the_con
 
 def test_the_figure_has_its_text_and_its_table(show: Any) -> None:
     sheet = show()
-    svg = sheet.locator("#chart svg")
+    svg = sheet.locator("#chart > svg")
     assert svg.get_attribute("role") == "img"
     assert "four outcomes in five" in sheet.text_content("#chart-desc")
     words = svg.text_content()

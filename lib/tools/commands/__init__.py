@@ -12,13 +12,13 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
-from lib.errors import UserError
+from lib.errors import UserError, list_faults
+from lib.research import files
 
 WORDS: dict[str, Any] = json.loads((Path(__file__).parent / "words.json").read_text(encoding="utf-8"))
 """What the columns of a figure and of a table are, as commands ask for them; examples of commands."""
 
-Texts = tuple[str, ...]
-"""An option that may be repeated, or an argument of several words."""
+Texts = tuple[str, ...]  # an option that may be repeated, or an argument of several words
 
 Out = Annotated[Path, "Output folder."]
 OUT = Path("out")
@@ -87,9 +87,6 @@ def pairs(texts: Texts, option: str) -> dict[str, str]:
 
 def expect_known_data() -> None:
     """Refuse data that differ from their checksums, and show how: nothing is made of what nobody has looked at."""
-    from lib.errors import list_faults
-    from lib.research import files
-
     files.finish_edit()
     if files.check_checksums():
         files.finish_edit()  # one that began as we looked

@@ -10,14 +10,14 @@ from lib.errors import UserError
 from lib.tools.commands import OUT, WORDS, Out, Texts, examples, flag, options, pairs, tell, texts
 from lib.tools.commands.bring import Rows
 from lib.tools.commands.results import write_csv
+from lib.tools.run import freshness
 
 if TYPE_CHECKING:  # every command imports this module; the others need no pandas
     import pandas as pd
 
     from lib.analysis.asking import Answer
 
-NOTEBOOK = "00_did_the_goal_hold"
-"""The notebook whose page answers such a question at length."""
+NOTEBOOK = "00_did_the_goal_hold"  # the notebook whose page answers such a question at length
 
 OF_TABLES = ("unit", "column", "fiscal", "fiscal_label", "freq", "year", "decimal", "sheet")
 """What a file may not say, as `data import` asks for it; with the rows."""
@@ -47,7 +47,6 @@ def ask(
     from lib.analysis import asking
     from lib.tools.commands import run as running
     from lib.tools.run import matrix
-    from lib.tools.run.freshness import PAGE
 
     if unknown := [word for word in words if word.startswith("--")]:
         raise click.NoSuchOption(unknown[0])
@@ -72,12 +71,10 @@ def ask(
         write_csv(answer.quantiles().to_csv(lineterminator="\n"), csv, "the fan")
     if is_file:
         if page:
-            raise UserError(
-                f"--page: needs the figures in the collection; first: tradegoals data import {first}"
-            )
+            raise UserError(f"--page: needs figures in the collection; first: tradegoals data import {first}")
         return
     run = matrix.make_run(NOTEBOOK, answer.case.model_dump(mode="json"))
-    path, quiet = run.folder(out) / PAGE, json or csv is not None
+    path, quiet = run.folder(out) / freshness.PAGE, json or csv is not None
     if page and (error := running.execute_one(run, out).error):
         raise UserError(f"--page: {error}")
     if page or not quiet:

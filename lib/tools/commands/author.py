@@ -1,26 +1,34 @@
 """The commands of an author: `check`, `stamp`, `new` and `kernel` for notebooks, `reference` and `backtest` for research."""
 
+import ast
 import json
 import re
 import sys
+import tempfile
 from base64 import b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import click
 
-from lib.errors import UserError, nearest, quote
+from lib.errors import UserError, nearest, quote, some
+from lib.package import KEPT_ONLY_ENV, notebooks_dir
+from lib.research import files
 from lib.tools import commands
 from lib.tools.commands import OUT, Out, Texts, agreed, options, report_faults, tell
+from lib.tools.run import freshness
+from lib.tools.run.opened import PREFIX
+from lib.tools.strict import read_json
 
 if TYPE_CHECKING:
     from lib.cases import Case, FlowCase
 
+TEMPLATE = "template"  # the notebook to copy
+
 PICTURE_OF, PICTURE = "00_did_the_goal_hold", ".github/picture.png"
 """The picture of README.md is the first figure of this notebook."""
 
-REGISTRY = "tools/run/matrix.py"
-"""Module of `lib` whose mapping ON_REQUEST lists a new notebook."""
+REGISTRY = "tools/run/matrix.py"  # module of `lib` whose mapping ON_REQUEST lists a new notebook
 
 
 @click.command()
@@ -31,8 +39,6 @@ def check(
 ) -> None:
     """Validate the data, runs.yml, and the committed notebooks (parameters and freshness)."""
     from lib.figures import check_tables
-    from lib.research import files
-    from lib.tools.run import committed
 
     if renew:
         files.finish_edit()
@@ -43,12 +49,106 @@ def check(
         if names and not agreed(f"Is that what you changed? Renew the checksum of {names}?", yes):
             raise UserError("check --renew: nothing was renewed")
         if files.check_checksums() != shown:
-            raise UserError(
-                "check --renew: the data have changed again since they were shown, expected a look"
-            )
+            raise UserError("check --renew: the data have changed again since they were shown; look again")
         tell(files.refresh_checksums() if names else (), "renewed the checksum of ")
-    report_faults(committed.all_faults(in_short=renew))
+    report_faults(all_faults(in_short=renew))
     click.echo("Data, runs.yml and notebooks are in order.")
+
+
+def stamped_notebooks() -> "dict[str, type[Case]]":
+    """Every notebook that is committed with outputs, and the model of its parameters; no command runs the last two."""
+    from lib.cases import FlowCase, GoalCase
+    from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST
+
+    return {**NOTEBOOKS, **ON_REQUEST, "start": GoalCase, TEMPLATE: FlowCase}
+
+
+def all_faults(in_short: bool = False) -> list[str]:
+    """Every fault of the data, the cases and the notebooks, one line each; in short, one for all that are stale."""
+    from lib.figures import check_tables
+    from lib.tools.run import matrix
+
+    faults = [str(fault) for fault in check_tables() + files.check_checksums()]
+    if not faults:  # parameters are checked against the data: every case would repeat the same lines
+        try:
+            matrix.expand()
+        except UserError as error:
+            faults = str(error).splitlines()
+    found = notebook_faults()
+    if in_short and (stale := [line for line in found if STALE in line]):
+        names = some([line.partition(".ipynb")[0] for line in stale], 6)
+        found = [line for line in found if line not in stale]
+        found.append(f"{len(stale)} notebooks are stale ({names}); run: tradegoals stamp")
+    return faults + found
+
+
+STALE = "outputs are stale ("
+
+
+def notebook_faults(folder: Path | None = None) -> list[str]:
+    """Notebooks that are missing, whose parameters cell differs from the model, or whose stamp is stale."""
+    faults = []
+    for name, model in stamped_notebooks().items():
+        path = (folder or notebooks_dir()) / f"{name}.ipynb"
+        try:
+            notebook = read_notebook(path)
+            stale = freshness.in_words(freshness.stale_parts(notebook))
+            found = parameter_faults(notebook, model)
+            found += [f"{STALE}{stale}); run: tradegoals stamp {name}"] if stale else []
+        except UserError as error:
+            found = [str(error).removeprefix(f"{path.name}: ")]
+        faults += [f"{path.name}: {line}" for line in found]
+    return faults
+
+
+def parameter_faults(notebook: Any, model: "type[Case]") -> list[str]:
+    """Differences between the tagged cell and the typed model: names, order and defaults."""
+    cells = [cell for cell in notebook["cells"] if "parameters" in cell["metadata"].get("tags", [])]
+    if len(cells) != 1:
+        return [f"found {len(cells)} cells tagged parameters, expected 1"]
+    try:
+        values = _literals(cells[0]["source"])
+    except UserError as error:
+        return [f"parameters: {error}"]
+    defaults = model().model_dump(mode="json")
+    if list(values) != list(defaults):
+        return [f"parameters: found {list(values)}, expected {list(defaults)}"]
+    changed = [key for key in values if values[key] != defaults[key]]
+    return [f"parameters: {key}: found {values[key]!r}, expected {defaults[key]!r}" for key in changed]
+
+
+def _literals(source: str) -> dict[str, Any]:
+    """The values that a cell assigns; it is read and never run, for a check must not do what a file says."""
+    values, line = {}, 1
+    try:
+        for statement in ast.parse(source).body:
+            line = statement.lineno
+            match statement:
+                case ast.Assign([ast.Name(name)], ast.expr() as value) | ast.AnnAssign(
+                    ast.Name(name), value=ast.expr() as value
+                ):
+                    values[name] = ast.literal_eval(value)
+                case _:
+                    raise ValueError
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
+        line = getattr(error, "lineno", None) or line
+        found = source.splitlines()[line - 1].strip()
+        raise UserError(f"line {line}: found {found}, expected name = value, a plain value") from None
+    return values
+
+
+def read_notebook(path: Path) -> Any:
+    """Read a notebook; a file that is missing or damaged is an error that names it."""
+    import nbformat
+
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("nbformat") != 4:
+        raise UserError(f"{path.name}: found no notebook of format 4, expected one")
+    try:
+        nbformat.validate(content)
+    except nbformat.ValidationError as error:
+        raise UserError(f"{path.name}: found no valid notebook ({str(error).splitlines()[0]})") from None
+    return nbformat.v4.nbjson.JSONReader().to_notebook(content)
 
 
 @click.command()
@@ -59,44 +159,83 @@ def stamp(
     check: Annotated[bool, "Say what is stale and why; execute nothing."] = False,
 ) -> None:
     """Execute, clean and stamp notebooks after an edit: those that are stale, of all or of those named."""
-    from lib.package import notebooks_dir
-    from lib.tools.run import committed, kernels, matrix
+    from lib.tools.run import kernels, matrix
 
-    stamped = list(committed.stamped_notebooks())
+    stamped = list(stamped_notebooks())
     names = [matrix.notebook_name(text, stamped) for text in notebook] or stamped
     paths = [notebooks_dir() / f"{name}.ipynb" for name in names]
-    stale = {path: committed.in_words(committed.stale_parts(committed.read_notebook(path))) for path in paths}
+    stale = {path: freshness.in_words(freshness.stale_parts(read_notebook(path))) for path in paths}
     due = [path for path in paths if stale[path] or force]
     if check:
         tell(f"{path.stem}: {f'stale, {stale[path]}' if stale[path] else 'fresh'}" for path in paths)
         sys.exit(bool(due))
-    tidied = [path.stem for path in paths if path not in due and committed.tidy(path)]
-    if tidied:
+    if tidied := [path.stem for path in paths if path not in due and tidy(path)]:
         click.echo(f"tidied {', '.join(tidied)}: an editor had added to what is not in a cell")
     if not due:
         click.echo(f"{len(paths)} fresh, nothing to do")
         return
     commands.expect_known_data()
-    with kernels.warm() as kernel:
+    with kernels.starting() as kernel:
         for path in due:
-            committed.restamp(path, kernel)
+            restamp(path, kernel())
             renew_picture(path)
             click.echo(f"stamped {path.stem}" + (f" ({stale[path]})" if stale[path] else ""))
 
 
-def renew_picture(path: Path) -> None:
-    """Take the picture of README.md from a notebook just stamped, if it is the one that has it."""
-    from lib.research.files import write_atomically
+def restamp(path: Path, kernel: str = "python3") -> None:
+    """Execute a notebook at its own parameters, clean it, stamp it and write it; a `UserError` leaves it as it was."""
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
 
+    from lib.tools.run.execute import run_notebook
+
+    read_notebook(path)  # which says in words what is wrong with a damaged file
+    # What is committed must not depend on what somebody fetched.
+    how: dict[str, Any] = {"seconds": float("inf"), "environment": {KEPT_ONLY_ENV: "1"}}
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            notes = Path(folder, "opened")
+            notebook = run_notebook(path, {}, kernel, notes=notes, **how)
+            opened, _ = freshness.read_opened(notes)
+    except PapermillExecutionError as error:
+        raise UserError(f"{path.name}: {error.ename}: {error.evalue}") from None
+    except (CellTimeoutError, DeadKernelError) as error:
+        raise UserError(f"{path.name}: {str(error).splitlines()[0]}") from None
+    if elsewhere := [name for name in opened if name.startswith(("~/", "/", PREFIX))]:
+        raise UserError(f"{path.name}: it opens {', '.join(elsewhere)}, expected files of the project alone")
+    files.write_atomically(path, _cleaned(notebook, freshness.make_stamp(notebook, opened)))
+
+
+def tidy(path: Path) -> bool:
+    """Strip from a fresh notebook what an editor wrote into it by the way, as JupyterLab does; whether there was any."""
+    notebook = read_notebook(path)
+    text = _cleaned(notebook, notebook["metadata"][freshness.STAMP])
+    if is_new := text != path.read_text(encoding="utf-8"):
+        files.write_atomically(path, text)
+    return is_new
+
+
+def _cleaned(notebook: Any, stamp: dict[str, Any]) -> str:
+    """A notebook's text without what differs from run to run or machine to machine, and cells' ids by position."""
+    import nbformat
+
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook["metadata"] = {"kernelspec": kernel, "language_info": {"name": "python"}, freshness.STAMP: stamp}
+    for place, cell in enumerate(notebook["cells"]):
+        cell["id"] = f"cell-{place:02d}"
+        tags = cell["metadata"].get("tags")
+        cell["metadata"] = {"tags": tags} if tags else {}
+    return str(nbformat.writes(notebook, indent=1)) + "\n"
+
+
+def renew_picture(path: Path) -> None:
+    """Take the picture of README.md from a notebook just stamped, if its first figure is that picture."""
     place = path.parent.parent / PICTURE
     if path.stem == PICTURE_OF and place.exists():
-        write_atomically(place, first_picture(json.loads(path.read_bytes())))
-
-
-def first_picture(notebook: Any) -> bytes:
-    """The first figure that a notebook shows, as PNG."""
-    shown = (one.get("data", {}) for cell in notebook["cells"] for one in cell.get("outputs", []))
-    return b64decode("".join(next(data["image/png"] for data in shown if "image/png" in data)))
+        cells = json.loads(path.read_bytes())["cells"]
+        shown = (one.get("data", {}) for cell in cells for one in cell.get("outputs", []))
+        encoded = next(data["image/png"] for data in shown if "image/png" in data)
+        files.write_atomically(place, b64decode("".join(encoded)))
 
 
 @click.command()
@@ -106,53 +245,41 @@ def new(
     title: Annotated[str | None, "The question, as the notebook's title [default: from the name]."] = None,
     case: Annotated[str, "Whose parameters: FlowCase (a flow on a day), TrendCase, GoalCase …"] = "FlowCase",
 ) -> None:
-    """Make a notebook from the template, parameters wired; `run`, `stamp`, `check` and the tests know it at once."""
-    path = make_notebook(name, title, case)
-    click.echo(f"made {path}, with the parameters of {case}; it is listed in lib/{REGISTRY}")
-    click.echo(
-        f"Next: edit it in JupyterLab, then: tradegoals stamp {name} && tradegoals run --notebook {name}"
-    )
-    click.echo(f"To test it: uv run --group test pytest -n 0 notebooks/{name}.ipynb")
+    """Make a notebook from the template, parameters wired; `run`, `stamp`, `check` and the tests know it at once.
 
-
-def make_notebook(name: str, title: str | None = None, case: str = "FlowCase") -> Path:
-    """Write, execute, stamp and register a notebook, "20_did_exports_keep_up"; returns its file.
-
-    `case` names a model in `lib.cases` that describes a flow, whose parameters it takes. A notebook that fails leaves
-    nothing.
+    A notebook that fails leaves nothing.
     """
     import nbformat
 
-    from lib.package import notebooks_dir
-    from lib.research.files import write_atomically
-    from lib.tools.run import committed, freshness, matrix
+    from lib.tools.run import matrix
 
     check_name(name)
     if case not in (known := flow_cases()):
         raise UserError(f"case: found {quote(case)}, expected {nearest(case, known)}")
     folder, model, registry = notebooks_dir(), known[case], freshness.LIB / REGISTRY
-    path, template = folder / f"{name}.ipynb", committed.read_notebook(folder / f"{committed.TEMPLATE}.ipynb")
+    path, template = folder / f"{name}.ipynb", read_notebook(folder / f"{TEMPLATE}.ipynb")
     before = registry.read_text(encoding="utf-8")
-    notebook = _fill_in(template, name, title, model, committed.TEMPLATE)
-    write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
+    notebook = _fill_in(template, name, title, model)
+    files.write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
     try:
         entry = rf'\g<0>    "{name}": cases.{case},\n'
-        write_atomically(registry, re.sub(r"\nON_REQUEST: [^}]*\n(?=}\n)", entry, before))
-        committed.restamp(path)
+        files.write_atomically(registry, re.sub(r"\nON_REQUEST: [^}]*\n(?=}\n)", entry, before))
+        restamp(path)
     except UserError:
         path.unlink()
-        write_atomically(registry, before)
+        files.write_atomically(registry, before)
         raise
     matrix.ON_REQUEST[name] = model
-    write_atomically(
-        folder / matrix.SCHEMA_FILE, json.dumps(matrix.schema(), ensure_ascii=False, indent=1) + "\n"
-    )
-    return path
+    schema = json.dumps(matrix.schema(), ensure_ascii=False, indent=1) + "\n"
+    files.write_atomically(folder / matrix.SCHEMA_FILE, schema)
+    click.echo(f"made {path}, with the parameters of {case}; it is listed in lib/{REGISTRY}")
+    next_ = f"tradegoals stamp {name} && tradegoals run --notebook {name}"
+    click.echo(f"Next: edit it in JupyterLab, then: {next_}")
+    click.echo(f"To test it: uv run --group test pytest -n 0 notebooks/{name}.ipynb")
 
 
 def check_name(name: str) -> None:
     """Refuse a name that is taken, shares its number with another notebook, or is of another form."""
-    from lib.package import notebooks_dir
     from lib.tools.run import matrix
 
     known = {*matrix.NOTEBOOKS, *matrix.ON_REQUEST, *(path.stem for path in notebooks_dir().glob("*.ipynb"))}
@@ -161,10 +288,9 @@ def check_name(name: str) -> None:
     if not re.fullmatch(r"[0-9]{2}(_[a-z0-9]+)+", name):
         form = f"two digits and the question in lower case, such as {free}_did_exports_keep_up"
         raise UserError(f"name: found {quote(name)}, expected {form}")
-    if same := [other for other in known if other.startswith(name[:3])]:
-        raise UserError(
-            f"name: found number {name[:2]}, which {same[0]} has; expected a free one, such as {free}"
-        )
+    for other in known:
+        if other.startswith(name[:3]):
+            raise UserError(f"name: found number {name[:2]}, which {other} has; expected one such as {free}")
 
 
 def flow_cases() -> dict[str, "type[FlowCase]"]:
@@ -184,7 +310,7 @@ def parameters_cell(model: "type[Case]") -> str:
     )
 
 
-def _fill_in(notebook: Any, name: str, title: str | None, model: "type[Case]", template: str) -> Any:
+def _fill_in(notebook: Any, name: str, title: str | None, model: "type[Case]") -> Any:
     """The template with title, parameters, case and name in their places."""
     question = " ".join((title or name[3:].replace("_", " ").capitalize() + "?").split())
     _, _, rest = notebook["cells"][0]["source"].partition("\n")
@@ -194,23 +320,21 @@ def _fill_in(notebook: Any, name: str, title: str | None, model: "type[Case]", t
             cell["source"] = parameters_cell(model)
         elif cell["cell_type"] == "code":
             source = cell["source"].replace("cases.FlowCase", f"cases.{model.__name__}")
-            cell["source"] = source.replace(f'"{template}"', f'"{name}"')
+            cell["source"] = source.replace(f'"{TEMPLATE}"', f'"{name}"')
     return notebook
 
 
 @click.command()
 @options
-def kernel(what: Literal["install", "uninstall"]) -> None:
-    """Put the warm kernel into this environment, for JupyterLab, papermill and nbval, or take it out (Linux).
+def kernel(what: Literal["install"]) -> None:
+    """Put the warm kernel into this environment, for JupyterLab, papermill and nbval (Linux).
 
     It is chosen in JupyterLab as "Python 3 (tradegoals, warm)".
     """
     from lib.tools.run import kernels
 
-    if what == "uninstall":
-        click.echo(f"removed {kernels.uninstall()}")
-    else:
-        click.echo(f"installed {kernels.install()}; by name: papermill -k {kernels.INSTALLED} …")
+    click.echo(f"{what}ed {kernels.install()}; by name: papermill -k {kernels.INSTALLED} …")
+    click.echo(f"To take it out: jupyter kernelspec remove {kernels.INSTALLED}")
 
 
 # --- data/reference, and the same of a panel of one's own ---
@@ -235,7 +359,7 @@ def reference(
     from lib.research.panels import check as faults_of
 
     if panel is not None:
-        click.echo(f"wrote {pipeline.write_priors(panel, out)}")
+        tell(pipeline.own_priors(panel, out), "wrote ")
     elif panels is None:
         raise UserError(f"panels: found no folder, expected --panels FOLDER or the variable {PANELS_ENV}")
     elif check:
@@ -256,5 +380,4 @@ def backtest(panel: Panel = None, out: Out = OUT) -> None:
 
     if panel is None:
         raise UserError("panel: found none, expected --panel FILE; scores kept here: tradegoals reference")
-    folder = out / f"scores_{panel.stem}"
-    tell((folder / name for name in pipeline.score_own(panel, folder)), "wrote ")
+    tell(pipeline.own_scores(panel, out), "wrote ")

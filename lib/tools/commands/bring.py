@@ -20,8 +20,7 @@ AGE = "Do not ask again for what was answered so lately [default: imf 0, with --
 DAYS = {"type": click.IntRange(min=0), "metavar": "DAYS"}
 Offline = Annotated[bool, "Use the answers kept before, ask nobody."]
 
-SHOWN = 12
-"""Observations that are shown."""
+SHOWN = 12  # observations that are shown
 
 
 @contextmanager
@@ -57,7 +56,6 @@ def fetch(
     """
     from lib import fetched
     from lib.tools.sources import record
-    from lib.tools.sources.fetch import fetch_panel, pair_question
     from lib.tools.sources.publishers import publisher
 
     if all_pairs == bool(reporter or partner) or bool(reporter) != bool(partner):
@@ -74,7 +72,7 @@ def fetch(
     with _desk(allow_http, offline=offline, max_age=age) as desk:
         if not (reporter and partner):
             total, failed = [0, 0, 0], []
-            for done, (one, answer) in enumerate(fetch_panel(source, freq, span, desk), start=1):
+            for done, (one, answer) in enumerate(record.fetch_panel(source, freq, span, desk), start=1):
                 figures, notes = record.figures_of(answer, desk.today)
                 written = record.append(figures) if len(figures) else []
                 click.echo(f"{done} {one.name}", err=True)
@@ -83,7 +81,7 @@ def fetch(
             tell(failed, "note: ")
             click.echo(f"{total[0]:,} values new, {total[1]:,} changed, {total[2]:,} known already")
             return
-        found = record.fetch_pair(pair_question(source, reporter, partner, freq, span), desk)
+        found = record.fetch_pair(record.pair_question(source, reporter, partner, freq, span), desk)
     tell((note for written in found for note in written.notes), "note: ")
     tell(found)
     if len(found[0].first) == 4:  # a year, which most notebooks want
@@ -115,14 +113,14 @@ def refresh(
     if other := [name for name in source if name not in known]:
         raise UserError(f"source: found {quote(other[0])}, expected {nearest(other[0], known)}")
     with _desk(offline=offline) as desk:
-        renewed = covariates.renew(list(source) or known, desk, currency)
-    tell(renewed.notes, "note: ")
-    tell(renewed.changed)
-    if not renewed.changed:
+        changed, notes = covariates.renew(list(source) or known, desk, currency)
+    tell(notes, "note: ")
+    tell(changed)
+    if not changed:
         click.echo("Nothing differs from data/covariates.csv.")
-    elif agreed(f"Write these {len(renewed.changed)} values to data/covariates.csv?", yes):
-        curation.put("covariates", [*renewed.changed.values()])
-        click.echo(f"wrote {len(renewed.changed)} values to data/covariates.csv")
+    elif agreed(f"Write these {len(changed)} values to data/covariates.csv?", yes):
+        curation.put("covariates", [*changed.values()])
+        click.echo(f"wrote {len(changed)} values to data/covariates.csv")
 
 
 @click.command()
@@ -176,9 +174,7 @@ def remove(source: str, yes: Annotated[bool, "Without asking."] = False) -> None
 
     kept = record.sources()
     if source not in kept.index:
-        expected = (
-            nearest(source, kept.index) if len(kept) else "one that was fetched or imported: there is none"
-        )
+        expected = nearest(source, kept.index) if len(kept) else "what was fetched or imported: nothing was"
         raise UserError(f"source: found {quote(source)}, expected {expected}")
     if agreed(f"Remove {kept.loc[source, 'values']:,} figures of {source}?", yes):
         click.echo(f"removed {record.remove(source):,} figures of {source}; its files stay in data/snapshots")
@@ -207,7 +203,6 @@ def import_(
     """
     from lib.tools import curation
     from lib.tools.sources import client, record, snapshots
-    from lib.tools.sources.fetch import keep, read_import
     from lib.tools.sources.mapping import parse_mapping, to_yaml
 
     new, names = _places(place)
@@ -223,11 +218,13 @@ def import_(
         found, observed = parse_mapping(read_bytes(mapping), shown_path(mapping)), None
     codes = {one["name"]: one["code"] for one in new}
     with client.open_client() as asked:
-        imported = read_import(table, found, snapshots.Desk(asked, snapshots.folder_of()), observed)
-    figures, notes = record.figures_of(imported.fetched, imported.snapshot.day, codes, imported=True)
+        fetched, snapshot, body = record.read_import(
+            table, found, snapshots.Desk(asked, snapshots.folder_of()), observed
+        )
+    figures, notes = record.figures_of(fetched, snapshot.day, codes, imported=True)
     drafts = record.drafts_of(figures, codes, reread=True)
-    if mapping is None and imported.mapping is not None:
-        click.echo(f"mapping:\n{indent(to_yaml(imported.mapping).rstrip(), '  ')}")
+    if mapping is None and found is not None:
+        click.echo(f"mapping:\n{indent(to_yaml(found).rstrip(), '  ')}")
     doubts = _show(drafts, notes)
     sure = yes or (mapping is not None and not (doubts and commands.is_terminal()))
     if guess or not agreed("Write it?", sure):
@@ -236,9 +233,9 @@ def import_(
     if new:
         curation.put("reporters", new)
         click.echo(f"reporters.csv gets a row: {'; '.join(row['name'] for row in new)}")
-    path = keep(imported, snapshots.folder_of())
+    path = record.keep(snapshots.folder_of(), snapshot, body, found)
     tell(record.append(figures, reread=True))
-    source, kept = imported.snapshot.source, f"; mapping: {path}" if path else ""
+    source, kept = snapshot.source, f"; mapping: {path}" if path else ""
     click.echo(f"source: {source}; to take it back: tradegoals data remove {source}{kept}")
 
 
@@ -286,7 +283,7 @@ def _show(drafts: list[Any], notes: list[str]) -> bool:
     from lib.tools import curation
 
     tell(notes, "note: ")
-    news = [draft.news for draft in drafts]
+    news = [rows for _, rows, _ in drafts]
     total = sum(map(len, news))
     click.echo(f"{total:,} figures are new; the first:" if total else "No figure is new.")
     rows, known = curation.beside(news, SHOWN)
@@ -297,7 +294,7 @@ def _show(drafts: list[Any], notes: list[str]) -> bool:
     for *cells, beside in zip(*names, periods, values, rows["unit"], known, strict=True):
         click.echo("  ".join(["", *cells, *([f"known: {beside}"] if beside else [])]))
     keys = pd.concat(news)["figure_id"] if news else None
-    flags, seen = curation.doubts([draft.rows for draft in drafts], keys)
+    flags, seen = curation.doubts([rows for rows, *_ in drafts], keys)
     tell(in_words(flags.head(SHOWN)), "look: ")
     if len(flags) > SHOWN:
         click.echo(f"look: and {len(flags) - SHOWN:,} more")

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 import click
 
-from lib.errors import UserError
+from lib.errors import UserError, list_faults
+from lib.package import describe
+from lib.research import files
 from lib.tools import commands
 from lib.tools.commands import WORDS, agreed, bring, flag, in_words, options, tell, texts
 
-ASKED: dict[str, str] = WORDS["data add"]
-"""What a user gives, in the order in which it is asked for."""
+ASKED: dict[str, str] = WORDS["data add"]  # what a user gives, in the order in which it is asked for
 
 DEFAULTS = {"flow": "total", "status": "ok"} | dict.fromkeys(("value", "yoy_pct", "published", "note"), "")
 
@@ -37,7 +38,6 @@ def add(
     Faults are refused. What speaks against the figure, by the figures beside it, is printed before you are asked
     whether to write it.
     """
-    from lib.errors import list_faults
     from lib.tools import curation
 
     commands.expect_known_data()
@@ -93,9 +93,8 @@ def check(
     """Validate the tables, their checksums and what was fetched; count what looks implausible."""
     from lib import fetched
     from lib.figures import check_tables
-    from lib.research.files import check_checksums
 
-    faults = check_tables() + check_checksums() + fetched.check()
+    faults = [*check_tables(), *files.check_checksums(), *fetched.check()]
     if snapshots:
         from lib.tools.sources.snapshots import check_store, folder_of
 
@@ -139,7 +138,6 @@ def diff(
     before: str, after: str = "now", reporter: Annotated[str | None, "Only figures of this reporter."] = None
 ) -> None:
     """Compare the figures of two vintages: days, files, git revisions, or "now"."""
-    from lib.package import describe
     from lib.tools import curation
 
     old, new = curation.read_vintage(before), curation.read_vintage(after)
@@ -147,12 +145,13 @@ def diff(
         old, new = (rows[rows["reporter"] == reporter] for rows in (old, new))
     names = [field["name"] for field in describe("figures")["schema"]["fields"]]
     form: Any = {"index": False, "float_format": "%.12g", "date_format": "%Y-%m-%d"}
-    found = curation.compare("figures", *(rows[names].to_csv(**form).encode() for rows in (old, new)))
-    for mark, rows, some in (("+ ", new, found.added), ("- ", old, found.removed)):
+    added, removed, changed = curation.compare(
+        "figures", *(rows[names].to_csv(**form).encode() for rows in (old, new))
+    )
+    for mark, rows, some in (("+ ", new, added), ("- ", old, removed)):
         tell(map(_in_words, rows[rows["figure_id"].isin(some.index)].itertuples()), mark)
-    tell((f'{name}: {column}: "{one}" → "{other}"' for name, column, one, other in found.changed), "~ ")
-    changed = len({name for name, *_ in found.changed})
-    click.echo(f"{len(found.added)} added, {len(found.removed)} removed, {changed} changed")
+    tell((f'{name}: {column}: "{one}" → "{other}"' for name, column, one, other in changed), "~ ")
+    click.echo(f"{len(added)} added, {len(removed)} removed, {len({name for name, *_ in changed})} changed")
 
 
 def _in_words(row: Any) -> str:
@@ -171,9 +170,8 @@ def sources() -> None:
     curated, kept = fig.load_figures(), record.sources()
     flows = len(curated.drop_duplicates(["reporter", "partner", "flow"]))
     span = f"{curated['period_start'].dt.year.min()}–{curated['period_end'].dt.year.max()}"
-    click.echo(
-        f"record: data/figures.csv, collected by hand\n  {len(curated)} figures of {flows} flows, {span}"
-    )
+    click.echo("record: data/figures.csv, collected by hand")
+    click.echo(f"  {len(curated)} figures of {flows} flows, {span}")
     click.echo(f"  last published {curated['published'].max()}")
     for name, publisher in PUBLISHERS.items():
         click.echo(f"{name}: {publisher.title}\n  {publisher.covers}\n  licence: {publisher.licence}")

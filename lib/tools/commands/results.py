@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import click
 
 from lib.errors import UserError, nearest, quote
+from lib.research import files
 from lib.tools import commands
 from lib.tools.commands import OUT, Out, Texts, examples, flag, options, tell, texts
+from lib.tools.run import results_table
 
 if TYPE_CHECKING:  # every command imports this module; the others need no pandas
     import pandas as pd
@@ -36,7 +38,6 @@ def results(
 ) -> None:
     """Print the results of all runs, from out/results.parquet."""
     from lib.tables import to_csv
-    from lib.tools.run import results_table
 
     if merge:
         collect_results(out, True)
@@ -60,28 +61,21 @@ def results(
 
 def write_csv(text: str, path: Path, what: str) -> None:
     """Write a table, and say so aside; or print it, where the path is a hyphen."""
-    from lib.research.files import write_atomically
-
     if str(path) == "-":
         click.echo(text, nl=False)
     else:
-        write_atomically(path, text)
+        files.write_atomically(path, text)
         click.echo(f"wrote {what} to {path}", err=True)
 
 
 def collect_results(out: Path, changed: bool) -> None:
     """Renew the table after runs, unless nothing has changed and there is one; name each result that it leaves out."""
-    from lib.tools.run import results_table
-
     if changed or not (out / results_table.TABLE).exists():
         tell(results_table.merge(out), "left out of the results table: ", err=True)
 
 
 def _choose_rows(table: "pd.DataFrame", wanted: dict[str, Texts]) -> "pd.DataFrame":
-    """Rows whose columns hold one of the values asked for; a value that no row holds is an error.
-
-    Goals are compared by what they mean: "25" is "25 %".
-    """
+    """Rows whose columns hold one of the values asked for, goals by what they mean; one that no row holds is an error."""
     from lib.spoken import read_goal
     from lib.tools.run.matrix import notebook_name
 
@@ -106,10 +100,7 @@ def _choose_rows(table: "pd.DataFrame", wanted: dict[str, Texts]) -> "pd.DataFra
 
 
 def as_text(rows: "pd.DataFrame", width: int) -> str:
-    """Rows as a table for a terminal `width` characters wide, folded by columns where it is wider.
-
-    What all rows share stands once above the table; empty columns, and those too wide for a terminal, are left out.
-    """
+    """Rows as a table folded to `width`, without empty columns; what all rows share stands once above it."""
     from lib.words import number
 
     if rows.empty:

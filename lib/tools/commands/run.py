@@ -12,9 +12,13 @@ from typing import Annotated, Any, Literal
 import click
 
 from lib.errors import UserError, nearest, read_bytes
+from lib.package import data_dir, notebooks_dir
+from lib.research import files
 from lib.tools import commands
 from lib.tools.commands import OUT, Out, Texts, examples, options, pairs, tell
 from lib.tools.commands.results import collect_results
+from lib.tools.run import freshness
+from lib.tools.strict import read_json
 
 NAME = {"metavar": "NAME"}
 Force = Annotated[bool, "Run also what is up to date."]
@@ -24,14 +28,10 @@ Timeout = Annotated[float, "Most seconds a run may take.", {"type": click.FloatR
 @click.command(epilog=examples("run"))
 @options
 def run(
-    notebook: Annotated[
-        Texts, 'Only this: a name, a path, or a beginning such as "03" (repeatable).', NAME
-    ] = (),
+    notebook: Annotated[Texts, 'Only this: a name, a path, or a beginning: "03" (repeatable).', NAME] = (),
     p: Annotated[Texts, "Set a parameter (repeatable).", {"flag": "-p", "metavar": "NAME=VALUE"}] = (),
     runs: Annotated[bool, "Run the named cases of notebooks/runs.yml."] = False,
-    matrix: Annotated[
-        Path | None, "Run the cases of this file instead of those of notebooks/runs.yml."
-    ] = None,
+    matrix: Annotated[Path | None, "Run the cases of this file instead of notebooks/runs.yml."] = None,
     case: Annotated[Texts, "Run only this case of runs.yml (repeatable).", NAME] = (),
     ci: Annotated[bool, "With --runs: the cases and the smaller values that runs.yml has for CI."] = False,
     only: Annotated[Texts, 'Only runs such as "00*/china*" (repeatable).', {"metavar": "PATTERN"}] = (),
@@ -40,15 +40,12 @@ def run(
     dry_run: Annotated[bool, "Print what would run and why, and what would be skipped; run nothing."] = False,
     specs: Annotated[Path | None, "Write a file for run-one for each run; run nothing."] = None,
     force: Force = False,
-    jobs: Annotated[
-        int | None, "At once [default: by cores and memory].", {"type": click.IntRange(1)}
-    ] = None,
+    jobs: Annotated[int | None, "At once [by cores and memory].", {"type": click.IntRange(1)}] = None,
     memory: Annotated[float | None, "Most GB that a run may take.", {"type": click.FloatRange(0.2)}] = None,
     timeout: Timeout = 600.0,
     fail_fast: Annotated[bool, "Stop at the first failure."] = False,
     cold: Annotated[bool, "Ordinary kernels instead of warm ones."] = False,
-    executor: Annotated[Literal["processes", "dask"], "Where to run: here or by Dask."] = "processes",
-    scheduler: Annotated[str | None, "With --executor dask: address of the scheduler."] = None,
+    scheduler: Annotated[str | None, "Run on a Dask cluster: address of its scheduler."] = None,
     check: Annotated[bool, "Compare the results with the committed expectations."] = False,
     accept: Annotated[bool, "Renew the committed expectations."] = False,
 ) -> None:
@@ -56,73 +53,48 @@ def run(
 
     What is up to date is skipped: the same notebook, code, data files, parameters and versions.
     """
-    from lib.research.files import make_folder, write_atomically
-    from lib.tools.run.freshness import choose, reason_to_run
-
-    if notebook:
-        from lib.tools.run.matrix import notebook_name
-
-        notebook = tuple(map(notebook_name, notebook))
     named = runs or bool(case) or matrix is not None
     if named and p:
         raise UserError("-p: found beside --runs, expected one or the other (runs.yml holds the parameters)")
     if ci and not named:
         raise UserError("--ci: found without --runs, expected both (runs.yml holds the values for CI)")
-    if scheduler and executor != "dask":
-        raise UserError("--scheduler: found without --executor dask, expected both")
     commands.expect_known_data()
-    writes = not (list_ or dry_run or specs)
-    arguments = (notebook, p, named, case, ci)
+    writes, values = not (list_ or dry_run or specs), pairs(p, "-p")
     content = read_bytes(matrix).decode(errors="replace") if matrix else ""
 
-    def select() -> tuple[list[Any], dict[str, str]]:
-        if writes and executor == "processes" and not cold and (named or len(notebook) != 1):
-            _start_server()  # which gets ready while parameters are checked
-        return _select(*arguments, matrix)
+    asked = (notebook, values, named, case, ci)
 
-    found, left_out, sources = choose((*arguments, str(matrix), content), out, select, keep=writes)
+    def select() -> freshness.Chosen:
+        if writes and not (scheduler or cold) and (named or len(notebook) != 1):
+            _start_server()  # which gets ready while parameters are checked
+        return _select(*asked, matrix)
+
+    state = (*asked, str(matrix), content)
+    (found, left_out), sources = freshness.choose(state, out, select, keep=writes)
     chosen = _only(found, only)
-    for name, given in pairs(p, "-p").items():  # how words were understood: "April 2014" as its last day
-        taken = list(dict.fromkeys(str(one.parameters[name]) for one in chosen if name in one.parameters))
-        if taken and taken != [given.replace("−", "-")]:
-            click.echo(f"{name}: {given} read as {', '.join(taken)}", err=True)
+    _tell_how_read(values, chosen)
     if list_:
-        values = (" ".join(f"{name}={value}" for name, value in one.parameters.items()) for one in chosen)
-        tell(f"{one.name}: {shown}" for one, shown in zip(chosen, values, strict=True))
+        given = (" ".join(f"{name}={text}" for name, text in one.parameters.items()) for one in chosen)
+        tell(f"{one.name}: {texts}" for one, texts in zip(chosen, given, strict=True))
         return
     if specs:
-        make_folder(specs)
-        for one in chosen:
-            text = json.dumps(asdict(one), ensure_ascii=False, indent=1) + "\n"
-            write_atomically(specs / f"{one.notebook}--{one.slug}.json", text)
-        click.echo(f"wrote {len(chosen)} files to {specs}")
+        _write_specs(chosen, specs)
         return
-    items = [(one, "forced" if force else reason_to_run(one, out, sources)) for one in chosen]
-    if dry_run:  # what would run and why, what is up to date, and what the data cannot answer
-        tell(f"{'run' if reason else 'skip':<6}{one.name}: {reason or 'up to date'}" for one, reason in items)
-        tell((f"{name}: left out, {reason}" for name, reason in left_out.items()), "none  ")
-        rest = f"; {len(left_out)} left out" if left_out else ""
-        click.echo(f"{sum(bool(reason) for _, reason in items)} of {len(items)} would run{rest}")
+    items = [(one, "forced" if force else freshness.reason_to_run(one, out, sources)) for one in chosen]
+    if dry_run:
+        _tell_what_would_run(items, left_out)
         return
-    how: dict[str, Any] = {"force": force, "timeout": timeout, "fail_fast": fail_fast, "cold": cold}
-    how |= {"jobs": jobs, "memory": memory, "dask": executor == "dask", "scheduler": scheduler}
+    how: dict[str, Any] = {"force": force, "timeout": timeout, "cold": cold}
+    how |= {"jobs": jobs, "memory": memory, "scheduler": scheduler}
     try:
-        outcomes = _execute(items, out, sources, how)
+        outcomes = _execute(items, out, sources, fail_fast, **how)
     finally:  # also after Ctrl-C: what had finished is kept
         collect_results(out, any(reason for _, reason in items))
     place = {one.name: number for number, one in enumerate(chosen)}
     outcomes.sort(key=lambda outcome: place[outcome.run.name])
     _report(outcomes, len(items), left_out)
-    differences: list[str] = []
-    if check or accept:
-        from lib.tools.run import committed  # imports pandas
-
-        tell(committed.accept(outcomes) if accept else (), "accepted: tests/expected/")
-        differences = committed.check(outcomes) if check else []
-        tell(differences, err=True)
-        if check and not differences:
-            click.echo(f"all as expected ({len(outcomes)} compared)")
-    if differences or any(outcome.error for outcome in outcomes):
+    differ = (check or accept) and _compare(outcomes, check, accept)
+    if differ or any(outcome.error for outcome in outcomes):
         sys.exit(1)
 
 
@@ -133,12 +105,10 @@ def run_one(spec: Path, out: Out = OUT, force: Force = False, timeout: Timeout =
 
     The run is skipped if it is up to date; a failure ends with 1.
     """
-    from lib.tools.run.freshness import run_from
     from lib.tools.run.matrix import make_run
-    from lib.tools.strict import read_json
 
     commands.expect_known_data()
-    asked = run_from(read_json(spec), spec.name)
+    asked = freshness.run_from(read_json(spec), spec.name)
     checked = make_run(asked.notebook, asked.parameters, asked.slug, asked.case, f"{spec.name}: ")
     outcome = execute_one(checked, out, force, timeout)
     _report([outcome], 1, {})
@@ -148,9 +118,7 @@ def run_one(spec: Path, out: Out = OUT, force: Force = False, timeout: Timeout =
 
 def execute_one(run: Any, out: Path, force: bool = False, timeout: float = 600.0) -> Any:
     """Execute one run, unless it is up to date: its outcome."""
-    from lib.tools.run.freshness import Sources
-
-    return _execute([(run, "asked for")], out, Sources(), {"force": force, "timeout": timeout})[0]
+    return _execute([(run, "asked for")], out, freshness.Sources(), force=force, timeout=timeout)[0]
 
 
 @click.command()
@@ -161,8 +129,6 @@ def schema(
 ) -> None:
     """Print a JSON schema: of runs.yml, of result.json, of `ask --json`, of a mapping for `data import`."""
     from lib.analysis.asking import AnswerRecord
-    from lib.package import data_dir, notebooks_dir
-    from lib.research.files import write_atomically
     from lib.results import Result
     from lib.tools.run import matrix
     from lib.tools.sources import mapping
@@ -176,39 +142,26 @@ def schema(
         if write or name == of:
             text = json.dumps(make(), ensure_ascii=False, indent=1) + "\n"
             if write:
-                write_atomically(folder / f"{name}.schema.json", text)
+                files.write_atomically(folder / f"{name}.schema.json", text)
             click.echo(f"wrote {folder / name}.schema.json\n" if write else text, nl=False)
 
 
-# --- which runs ---
+# --- which runs, and what of them ---
 
 
 def _select(
-    notebooks: Texts, given_pairs: Texts, named: bool, cases: Texts, ci: bool, file: Path | None
-) -> tuple[list[Any], dict[str, str]]:
+    notebooks: Texts, values: dict[str, str], named: bool, cases: Texts, ci: bool, file: Path | None
+) -> freshness.Chosen:
     """The runs that the options ask for; every fault is found before the first of them starts."""
     from lib.tools.run import matrix
 
-    if named:
-        found, left_out = matrix.expand(file, ci, cases)
-        chosen = [run for run in found if not notebooks or run.notebook in notebooks]
-        if notebooks and not chosen:
-            raise UserError(f"--notebook: found {', '.join(notebooks)}, which none of the cases runs")
-        return chosen, left_out
-    values = pairs(given_pairs, "-p")
-    wanted = list(dict.fromkeys(notebooks or matrix.NOTEBOOKS))
-    if len(wanted) > 1:
-        values = matrix.one_case(values)
-    chosen, left_out = [], {}
-    for notebook in wanted:
-        given = matrix.values_for(notebook, values, wanted)
-        try:
-            where = f"{notebook}: " if len(wanted) > 1 else ""  # among several, a fault says whose it is
-            chosen.append(matrix.make_run(notebook, given, where=where))
-        except UserError as error:
-            if notebooks or not matrix.has_no_answer(notebook, given):
-                raise
-            left_out[notebook] = str(error).splitlines()[0]
+    wanted = list(map(matrix.notebook_name, notebooks))
+    if not named:
+        return matrix.runs_with(values, wanted)
+    found, left_out = matrix.expand(file, ci, cases)
+    chosen = [run for run in found if not wanted or run.notebook in wanted]
+    if wanted and not chosen:
+        raise UserError(f"--notebook: found {', '.join(wanted)}, which none of the cases runs")
     return chosen, left_out
 
 
@@ -221,13 +174,47 @@ def _only(runs: list[Any], patterns: Texts) -> list[Any]:
     return [run for run in runs if any(fnmatchcase(run.name, pattern) for pattern in patterns or "*")]
 
 
+def _tell_how_read(values: dict[str, str], runs: list[Any]) -> None:
+    """Say how words were understood: "April 2014" as its last day."""
+    for name, given in values.items():
+        taken = list(dict.fromkeys(str(one.parameters[name]) for one in runs if name in one.parameters))
+        if taken and taken != [given.replace("−", "-")]:
+            click.echo(f"{name}: {given} read as {', '.join(taken)}", err=True)
+
+
+def _write_specs(runs: list[Any], folder: Path) -> None:
+    files.make_folder(folder)
+    for one in runs:
+        text = json.dumps(asdict(one), ensure_ascii=False, indent=1) + "\n"
+        files.write_atomically(folder / f"{one.notebook}--{one.slug}.json", text)
+    click.echo(f"wrote {len(runs)} files to {folder}")
+
+
+def _tell_what_would_run(items: list[Any], left_out: dict[str, str]) -> None:
+    """What would run and why, what is up to date, and what the data cannot answer."""
+    tell(f"{'run' if reason else 'skip':<6}{one.name}: {reason or 'up to date'}" for one, reason in items)
+    tell((f"{name}: left out, {reason}" for name, reason in left_out.items()), "none  ")
+    rest = f"; {len(left_out)} left out" if left_out else ""
+    click.echo(f"{sum(bool(reason) for _, reason in items)} of {len(items)} would run{rest}")
+
+
 # --- what came of them ---
+
+
+def _compare(outcomes: list[Any], check: bool, accept: bool) -> bool:
+    """Renew expectations, or compare results with them; whether any differs."""
+    from lib.tools.run import expected  # imports pandas
+
+    tell(expected.accept(outcomes) if accept else (), "accepted: tests/expected/")
+    differences = expected.check(outcomes) if check else []
+    tell(differences, err=True)
+    if check and not differences:
+        click.echo(f"all as expected ({len(outcomes)} compared)")
+    return bool(differences)
 
 
 def _report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
     """Verdicts, where the pages are, how many of each, and the failures last."""
-    from lib.tools.run.freshness import FAILED, PAGE
-
     good = [outcome for outcome in outcomes if not outcome.error]
     if good and len(outcomes) <= 20:  # more are not shown one by one
         from lib.tools.run.results_table import verdict_lines  # imports pandas
@@ -235,7 +222,7 @@ def _report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
         tell(verdict_lines([outcome.result for outcome in good if outcome.result]))
         click.echo("\nPages")
         for outcome in good:
-            page, here = outcome.folder / PAGE, Path.cwd()  # shown as it is typed here
+            page, here = outcome.folder / freshness.PAGE, Path.cwd()  # shown as it is typed here
             shown = page.relative_to(here) if page.is_relative_to(here) else page
             click.echo(f"  {shown}  ({_spent(outcome)})")
     skipped = sum(outcome.skipped for outcome in good)
@@ -247,8 +234,8 @@ def _report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
     for outcome in outcomes:
         if outcome.error:
             click.echo(f"\nFAILED {outcome.run.name}: {outcome.error}", err=True)
-            if (outcome.folder / FAILED).exists():
-                click.echo(f"  see {outcome.folder / FAILED}", err=True)
+            if (outcome.folder / freshness.FAILED).exists():
+                click.echo(f"  see {outcome.folder / freshness.FAILED}", err=True)
 
 
 def _spent(outcome: Any) -> str:
@@ -258,7 +245,7 @@ def _spent(outcome: Any) -> str:
 # --- running them ---
 
 
-def _execute(items: list[Any], out: Path, sources: Any, how: dict[str, Any]) -> list[Any]:
+def _execute(items: list[Any], out: Path, sources: Any, fail_fast: bool = False, **how: Any) -> list[Any]:
     """Execute what is due, with a bar on a terminal and a line a run elsewhere; returns the outcomes."""
     from tqdm import tqdm
 
@@ -273,37 +260,48 @@ def _execute(items: list[Any], out: Path, sources: Any, how: dict[str, Any]) -> 
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with tqdm(total=len(due), unit="run", file=sys.stderr, disable=None, dynamic_ncols=True) as bar:
-            for number, outcome in enumerate(_outcomes(due, out, sources, how), 1):
+            for number, outcome in enumerate(_outcomes(due, out, sources, **how), 1):
                 done.append(outcome)
                 failed += bool(outcome.error)
                 if bar.disable:
                     click.echo(f"[{number}/{len(due)}] {outcome.run.name}  {_spent(outcome)}", err=True)
                 bar.update()
                 bar.set_postfix_str(f"{failed} failed, {outcome.run.name}", refresh=True)
-                if outcome.error and how.get("fail_fast"):
+                if outcome.error and fail_fast:
                     break
     finally:
         signal.signal(signal.SIGTERM, before)
     return done
 
 
-def _outcomes(due: list[Any], out: Path, sources: Any, how: dict[str, Any]) -> Iterator[Any]:
+def _outcomes(
+    due: list[Any],
+    out: Path,
+    sources: Any,
+    force: bool,
+    timeout: float,
+    cold: bool = False,
+    jobs: int | None = None,
+    memory: float | None = None,
+    scheduler: str | None = None,
+) -> Iterator[Any]:
     """Outcomes from the executor that was asked for."""
-    from lib.tools.run import execute, kernels, pool
+    from lib.tools.run import execute, kernels
 
-    dask, timeout = how.get("dask"), how["timeout"]
-    if how.get("cold") or len(due) == 1:  # a server of warm kernels pays from the second run on
+    if cold or len(due) == 1:  # a server of warm kernels pays from the second run on
         name = kernels.ORDINARY
+    elif scheduler:
+        name = kernels.INSTALLED
     else:
-        server = None if dask else _start_server()
+        server = _start_server()
         execute.load()  # while the server gets ready
-        name = server() if server else kernels.INSTALLED
-    at_once = min(how.get("jobs") or pool.default_jobs(), len(due))
-    memory = how.get("memory")
-    most = memory * 1000 if memory else 0 if dask else pool.free_megabytes() / at_once
-    settings = execute.Settings(name, timeout, how["force"], most)
+        name = server()
+    at_once = min(jobs or execute.default_jobs(), len(due))
+    most = memory * 1000 if memory else 0 if scheduler else execute.free_megabytes() / at_once
+    settings = execute.Settings(name, timeout, force, most)
     tasks = [(run, out.absolute(), settings, sources) for run in due]
-    yield from pool.execute_many(tasks, pool.connected(how["scheduler"]) if dask else pool.threads(at_once))
+    executor = execute.connected(scheduler) if scheduler else execute.threads(at_once)
+    yield from execute.execute_many(tasks, executor)
 
 
 def _start_server() -> Callable[[], str]:

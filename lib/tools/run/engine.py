@@ -38,10 +38,9 @@ class _KernelClient(AsyncKernelClient):
     """A client that takes a kernel for ready as soon as it hears it."""
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
-        """Wait until something that the kernel publishes has come: from then on nothing is lost.
+        """Wait until something that the kernel publishes has come, a greeting (JEP 65) or an answer: nothing is lost then.
 
-        A kernel greets whoever listens (JEP 65); one that does not is asked. jupyter_client's own method listens for a
-        fifth of a second more, and nbclient then asks for the kernel's description once again.
+        jupyter_client's own method takes a fifth of a second more.
         """
         until = time.monotonic() + (float("inf") if timeout is None else timeout)
         while time.monotonic() < until:
@@ -55,7 +54,7 @@ class _KernelClient(AsyncKernelClient):
         raise RuntimeError("Kernel did not respond in time")
 
 
-class KernelManager(AsyncKernelManager):
+class _KernelManager(AsyncKernelManager):
     """A manager of kernels that are heard at once."""
 
     client_factory = _KernelClient
@@ -64,20 +63,18 @@ class KernelManager(AsyncKernelManager):
 class Client(PapermillNotebookClient):
     """papermill's client with a limit on time and output for the whole run, which it reports to a `Watch`."""
 
-    def __init__(
-        self, nb_man: Any, seconds: float, cell_seconds: float, watch: Watch, **options: Any
-    ) -> None:
+    def __init__(self, nb_man: Any, seconds: float, cell_seconds: float, watch: Watch, **how: Any) -> None:
         deadline = time.monotonic() + seconds
         super().__init__(
             nb_man,
-            kernel_manager_class=KernelManager,
+            kernel_manager_class=_KernelManager,
             timeout_func=lambda cell: max(0.1, min(cell_seconds, deadline - time.monotonic())),
             on_cell_execute=self._count,
             # By default what a busy kernel says late is lost without a word.
             iopub_timeout=60,
             record_timing=False,
             shutdown_kernel="immediate",
-            **options,
+            **how,
         )
         self.watch, self.seen_bytes = watch, 0
 
@@ -124,11 +121,6 @@ class Engine(NBClientEngine):
         if name is None and own == kernels.ORDINARY:
             return kernels.INSTALLED
         return str(nb_kernel_name(nb, name))
-
-    @classmethod
-    def nb_language(cls, nb: Any, language: str | None = None) -> str:
-        """The language that was asked for, or of the notebook; Python where it says none."""
-        return language or str(nb.metadata.get("kernelspec", {}).get("language", "python"))
 
     @classmethod
     def execute_managed_notebook(

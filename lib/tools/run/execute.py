@@ -1,9 +1,13 @@
-"""Execute one run through papermill, and keep of it the notebook, a page, its result and a journal.
+"""Execute runs through papermill, and keep of each the notebook, a page, its result and a journal.
 
 ``out/runs/<notebook>/<slug>/`` holds ``notebook.ipynb``, ``page.html``, ``result.json`` and ``run.json``
 (`lib.tools.run.freshness`). Every file is written beside its place, forced to the disk and renamed, the journal last, so a
 stopped run leaves nothing that could pass for a result; a notebook that fails is kept as
 ``notebook.failed.ipynb``. Whoever writes holds the folder's lock, and first sweeps what a killed run left.
+
+Many go at once through any executor of `concurrent.futures`. Here that is `threads`, each of which follows one run after
+the other: the work is done by the kernels, which are processes. On a cluster it is Dask's own (`connected`). Nothing
+heavy is imported before a run is due.
 """
 
 import os
@@ -12,16 +16,19 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, suppress
 from copy import copy
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from lib.errors import UserError
-from lib.package import data_dir, notebooks_dir
+from lib.package import data_dir
 from lib.research.files import locked, make_folder_below, sweep, write_atomically
 from lib.tools.run import freshness, kernels
 from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, PAGE, PAGE_ONLY, RESULT, Run, Sources
@@ -38,9 +45,7 @@ MOST_OUTPUT_BYTES = 50_000_000
 KILLED = ("DeadKernelError", "Kernel died before replying")
 """What is said of a run whose kernel was killed, which is no fault of the run."""
 
-
-RUNNING: set[Any] = set()
-"""The clients of the runs that go in this process."""
+RUNNING: set[Any] = set()  # the clients of the runs that go in this process
 
 STOPPING = threading.Event()
 
@@ -163,54 +168,40 @@ def _tidy(notebook: Any) -> None:
 
 
 def execute(run: Run, out: Path, settings: Settings | None = None, sources: Sources | None = None) -> Outcome:
-    """Execute one run and write its files, or find that they are up to date; what goes wrong in it is in the outcome.
-
-    By default in an ordinary kernel, and only what is not up to date. A folder that cannot be written is a `UserError`.
-    """
-    settings = settings or Settings()
-    folder = run.folder(out)
-    started = time.monotonic()
-    try:
-        make_folder_below(out, folder)
-    except OSError as fault:
-        raise UserError(f"{folder}: cannot be written: {fault.strerror}") from None
-    known = sources or Sources()
+    """Execute one run and write its files, or find that they are up to date; what goes wrong in it is in the outcome."""
+    settings, sources = settings or Settings(), copy(sources or Sources())
+    folder, started = run.folder(out), time.monotonic()
+    make_folder_below(out, folder)
     with locked(folder):
-        reason = "forced" if settings.force else freshness.reason_to_run(run, out, known)
+        reason = "forced" if settings.force else freshness.reason_to_run(run, out, sources)
         if not reason:
             return Outcome(run, folder, time.monotonic() - started, skipped=True)
         sweep(folder)
         if reason.startswith(PAGE_ONLY):
-            error = _renew_page(run, folder, known)
+            error = _renew_page(run, folder, sources)
         else:
-            error = _execute_locked(run, folder, settings, known)
+            error = _execute_locked(run, folder, settings, sources)
+            if any(words in error for words in KILLED):  # a second try
+                left = max(1.0, settings.timeout - (time.monotonic() - started))
+                error = _execute_locked(run, folder, replace(settings, timeout=left), copy(sources))
     return Outcome(run, folder, time.monotonic() - started, error)
 
 
 def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources) -> str:
     """Execute and publish; returns the error in words."""
     moment, started = datetime.now(UTC), time.monotonic()
-    before = sources.parts(run, ())
-    fault_words = ""
+    before, watch, error = sources.parts(run, ()), Watch(), ""
     # Not beside the result: of a run that is killed something would stay there.
-    place, watch = kernels.private_folder(), Watch()
+    place = kernels.private_folder()
     with tempfile.TemporaryDirectory(prefix="o-", dir=place, ignore_cleanup_errors=True) as working:
         notes = Path(working, "opened")
         try:
-            notebook = run_notebook(
-                notebooks_dir() / f"{run.notebook}.ipynb",
-                run.parameters,
-                settings.kernel,
-                watch,
-                notes,
-                settings.megabytes,
-                seconds=settings.timeout,
-            )
-            _publish(notebook, folder)
+            given = run.parameters, settings.kernel, watch, notes, settings.megabytes
+            _publish(run_notebook(run.path, *given, seconds=settings.timeout), folder)
         except Exception as fault:  # cell, kernel, time-out, disk: whatever it was, the other runs go on
             if STOPPING.is_set():
                 raise StoppedError from None
-            fault_words = _describe(fault, watch)
+            error = _describe(fault, watch)
             freshness.clear_journal(folder)  # no earlier result may pass for one of this run
             if watch.notebook is not None:
                 with suppress(UserError):  # a full disk, which is the failure
@@ -221,18 +212,18 @@ def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources
     parts = known.parts(run, opened)
     record = asdict(run) | {
         "key": freshness.key_of(parts) if steady else "",
-        "status": "failed" if fault_words else "ok",
+        "status": "failed" if error else "ok",
         "parts": parts,
         "started": moment.isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - started, 3),
         "kernel": "ordinary" if settings.kernel == "python3" else "warm",
-        "error": fault_words,
+        "error": error,
     }
     try:
         freshness.write_journal(folder, record)
     except UserError as fault:  # a full disk: without a journal the run counts as not done
-        return fault_words or str(fault)
-    return fault_words
+        return error or str(fault)
+    return error
 
 
 def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
@@ -241,7 +232,7 @@ def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
 
     journal = freshness.read_journal(folder)
     assert journal is not None, "the reason was read from it"
-    notebook = run_notebook(notebooks_dir() / f"{run.notebook}.ipynb", run.parameters, prepare_only=True)
+    notebook = run_notebook(run.path, run.parameters, prepare_only=True)
     executed = nbformat.read(folder / NOTEBOOK, as_version=4)
     notebook.metadata = executed.metadata
     new, old = ([cell for cell in n.cells if cell.cell_type == "code"] for n in (notebook, executed))
@@ -284,19 +275,111 @@ def _describe(error: Exception, watch: Watch) -> str:
     where = f"cell {watch.begun}" if watch.begun else "before the first cell"
     if (name := getattr(error, "ename", None)) is not None:  # of a cell
         return f"{where}: {name}: {getattr(error, 'evalue', '')}"
-    said = (str(error).splitlines() or [""])[0]
-    return f"{where}: {type(error).__name__}: {said}"
+    return f"{where}: {_first_line(error)}"
 
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+
+
+# --- many at once ---
 
 Task = tuple[Run, Path, Settings, Sources]
 """A run, where and how, and its sources: all that another process or machine needs."""
 
+CONNECT_SECONDS = 10
+RUN_MEGABYTES = 500  # what one run takes at most, by a generous measure
+HEAR_SECONDS = 0.5
+"""How often the driver, which waits for outcomes, is ready for Ctrl-C: the system may give it to any thread, and then
+nothing wakes the one that obeys."""
 
-def run_one(run: Run, out: Path, settings: Settings, sources: Sources) -> Outcome:
-    """Execute one run wherever an executor has put it; a kernel that was killed gets a second try."""
-    sources, started = copy(sources), time.monotonic()
-    outcome = execute(run, out, settings, sources)
-    if any(words in outcome.error for words in KILLED):
-        left = max(1.0, settings.timeout - (time.monotonic() - started))
-        outcome = execute(run, out, replace(settings, timeout=left), sources)
-    return outcome
+
+def execute_many(tasks: Iterable[Task], executor: AbstractContextManager[Executor]) -> Iterator[Outcome]:
+    """Execute tasks, yielding outcomes as they are known; the executor is closed at the end, whatever happens."""
+    with executor as pool:
+        unfinished = {pool.submit(execute, *task): task for task in tasks}
+        done: SimpleQueue[Future[Outcome]] = SimpleQueue()
+        for future in unfinished:
+            future.add_done_callback(done.put)
+        while unfinished:
+            with suppress(Empty):
+                future = done.get(timeout=HEAR_SECONDS)
+                yield _outcome(future, *unfinished.pop(future))
+
+
+def _outcome(future: Future[Outcome], run: Run, out: Path, _: Settings, sources: Sources) -> Outcome:
+    """The outcome of a task; one that its executor has lost is a failure of its run alone, and no earlier result is its."""
+    try:
+        return future.result()
+    except UserError:
+        raise
+    except Exception as fault:
+        error, folder = _first_line(fault), run.folder(out)
+    with suppress(UserError, OSError), locked(folder, wait=False):
+        freshness.clear_journal(folder)
+        record = {"key": "", "status": "failed", "parts": sources.parts(run, ()), "error": error}
+        freshness.write_journal(folder, asdict(run) | record)
+    return Outcome(run, folder, 0.0, error)
+
+
+@contextmanager
+def threads(at_once: int) -> Iterator[Executor]:
+    """So many threads for runs; after an exception the kernels of those that go are killed, and no more start."""
+    load()
+    # They hear no Ctrl-C, which is for the main thread.
+    mute = () if sys.platform == "win32" else (signal.pthread_sigmask, (signal.SIG_BLOCK, {signal.SIGINT}))
+    executor = ThreadPoolExecutor(at_once, "run", *mute)
+    try:
+        yield executor
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        stop()
+        raise
+    finally:
+        executor.shutdown()
+        STOPPING.clear()
+
+
+@contextmanager
+def connected(scheduler: str) -> Iterator[Executor]:
+    """The executor of a cluster, at an address such as "tcp://host:8786"; tasks of lost workers are tried again."""
+    try:
+        from distributed import Client
+    except ModuleNotFoundError:
+        raise UserError("--scheduler: found no Dask, expected it (uv sync --group cluster)") from None
+    try:
+        client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"--scheduler: found no scheduler at {scheduler} ({reason})") from None
+    with client:
+        yield client.get_executor(pure=False, retries=3)
+
+
+def cores() -> int:
+    """Cores that this process may use: those that it is bound to, and the quota of its container."""
+    bound = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    limits = _limits("cpu.max")  # quota and period
+    return max(1, min(bound, limits[0] // limits[1])) if limits else bound
+
+
+def free_megabytes() -> float:
+    """Memory that can be had without swapping; what is left to the container, if that is less."""
+    import psutil
+
+    free, limits = psutil.virtual_memory().available, _limits("memory.max", "memory.current")
+    return max(0, min(free, limits[0] - limits[1]) if limits else free) / 1e6
+
+
+def _limits(*names: str) -> list[int]:
+    """The numbers in files of the container's limits; none where it sets none ("max")."""
+    try:
+        texts = [Path("/sys/fs/cgroup", name).read_text(encoding="ascii") for name in names]
+        return [int(number) for text in texts for number in text.split()]
+    except (OSError, ValueError):
+        return []
+
+
+def default_jobs() -> int:
+    """Runs at once: three for two cores, for each waits a quarter of its time; fewer where memory is short."""
+    return max(1, min(-(-3 * cores() // 2), int(free_megabytes() // RUN_MEGABYTES)))

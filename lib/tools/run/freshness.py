@@ -10,16 +10,13 @@ notebook, slug, case, parameters    of the run
 parts       notebook (hash of the cells), lib ({module: hash}), data ({file in data/: hash}, of those that the
             run opened), parameters, versions ({package: version}), python, page (what shows, and does not decide)
 outputs     {file beside this one: hash}
-started     date and time, UTC, for people only: nothing is decided by a clock
-seconds     how long the run took, by a clock that cannot be set
+started, seconds    for people only: nothing is decided by a clock
 kernel      "ordinary" or "warm"
 error       where and why it failed; empty otherwise
 
-Executed again is a run when something has changed that can change its output: the code of its cells, modules
-of `lib` that they import, directly or through others, files that it opened (modules beside the notebook among
-them), parameters, versions of packages, Python. Code counts by its meaning (`lib.research.meaning`). What else a
-run's files show (Markdown, comments in cells), and what makes these files (`PAGE_MODULES`), is a reason to make the
-page anew, from the outputs that there are. A part is compared by content only, never by time.
+Code counts by its meaning (`lib.research.meaning`), everything by content, never by time. What else a run's files show
+(Markdown, comments in cells), and what makes these files (`PAGE_MODULES`), is a reason to make the page anew, from the
+outputs that there are. A notebook that is committed with its outputs has a stamp of the same, in a few digits.
 
 To check parameters takes pandas, to follow imports a parser. Both depend on files and arguments alone: their result is
 kept in the output folder under a hash of all these, so what is unchanged is told without pandas.
@@ -29,7 +26,7 @@ import json
 import platform
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -64,6 +61,11 @@ class Run:
         """Notebook and folder, as messages show them."""
         return f"{self.notebook}/{self.slug}"
 
+    @property
+    def path(self) -> Path:
+        """The notebook's file."""
+        return notebooks_dir() / f"{self.notebook}.ipynb"
+
     def folder(self, out: Path) -> Path:
         """Where the run's files go."""
         return out / "runs" / self.notebook / self.slug
@@ -72,17 +74,14 @@ class Run:
 def run_from(content: Any, where: str) -> Run:
     """A run from a plain mapping, of which no name leads out of the output folder; `where` names its file in messages."""
     keys = ("notebook", "slug", "parameters", "case")
-    found = set(content) if isinstance(content, dict) else set()
-    if not set(keys[:3]) <= found <= set(keys):
-        extra = f"found {', '.join(sorted(found - set(keys)))}, " if found - set(keys) else ""
-        raise UserError(f"{where}: {extra}expected a mapping of {', '.join(keys)}")
-    for key in ("notebook", "slug"):
-        if not isinstance(content[key], str) or not _NAME.fullmatch(content[key]):
-            found_name = quote(str(content[key]))
-            raise UserError(f"{where}: {key}: found {found_name}, expected a name fit for a folder")
-    if not isinstance(content["parameters"], dict):
-        raise UserError(f"{where}: parameters: expected a mapping of names to values")
-    return Run(**content | {"case": str(content.get("case", ""))})
+    match content:
+        case {"notebook": str(), "slug": str(), "parameters": dict()} if set(content) <= set(keys):
+            for key in keys[:2]:
+                if not _NAME.fullmatch(content[key]):
+                    found = quote(content[key])
+                    raise UserError(f"{where}: {key}: found {found}, expected a name fit for a folder")
+            return Run(**content)
+    raise UserError(f"{where}: found {quote(str(content))}, expected a mapping of {', '.join(keys)}")
 
 
 def read_journal(folder: Path) -> dict[str, Any] | None:
@@ -128,14 +127,6 @@ def clear_journal(folder: Path) -> None:
             path.unlink()
 
 
-def note_death(run: Run, folder: Path, error: str) -> None:
-    """Record a run whose process died: no earlier result may pass for one of this run."""
-    clear_journal(folder)
-    parts: dict[str, Any] = {"notebook": "", "lib": {}, "data": {}, "versions": {}, "python": ""}
-    record = {"key": "", "status": "failed", "parts": parts | {"parameters": run.parameters}, "error": error}
-    write_journal(folder, asdict(run) | record)
-
-
 # --- files, by name ---
 
 
@@ -173,7 +164,7 @@ def _path_of(name: str) -> Path:
 
 # --- what decides the output of a run ---
 
-PAGE_MODULES = (*(f"tools/run/{name}.py" for name in ("execute", "engine", "page", "markup")), "results.py")
+PAGE_MODULES = (*(f"tools/run/{name}.py" for name in ("execute", "engine", "page")), "results.py")
 """Modules that make the files of a run from its outputs; with the templates of the page."""
 
 RUN_PACKAGES = (
@@ -190,43 +181,40 @@ class Sources:
     A copy, here or in another process, knows what is costly to find out, and reads the files anew.
     """
 
-    modules: dict[str, list[str]] = field(default_factory=dict)
-    """By notebook, the modules of `lib` that it imports."""
-    versions: dict[str, str] | None = None
-    meanings: dict[str, str] = field(default_factory=dict)
-    """By the hash of a source file's content, or a notebook's, the hash of what its code means."""
+    known: dict[str, Any] = field(default_factory=dict)
+    """The versions of packages; the modules that a notebook imports, by its name; by the hash of a source file's content, or
+    a notebook's, the hash of what its code means."""
 
     def __post_init__(self) -> None:
         """Remember nothing of any file."""
-        self.hash_of = cache(_hash_of)
-        self._counted, self._cells_of = cache(self._count), cache(self._read_cells)
+        self.hash_of, self.data_hash = cache(_hash_of), cache(self._data_hash)
+        self._cells_of = cache(self._read_cells)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What a copy takes along."""
-        return Sources, (self.modules, self.versions, self.meanings)
+        return Sources, (self.known,)
+
+    def _learn(self, name: str, find: Callable[[], Any]) -> Any:
+        """What is known by a name; found out the first time."""
+        if name not in self.known:
+            self.known[name] = find()
+        return self.known[name]
 
     def meaning_of(self, path: Path) -> str:
         """The hash of what a module does, with the data beside it; empty where there is none."""
-        digest = self.hash_of(path)
-        if digest and digest not in self.meanings:
-            self.meanings[digest] = meaning(path.read_bytes().decode(errors="surrogateescape"))
+        if not (digest := self.hash_of(path)):
+            return ""
+        means = self._learn(digest, lambda: meaning(path.read_bytes().decode(errors="surrogateescape")))
         data = [self.hash_of(one) for one in beside(path)]
-        return hash_text(" ".join([self.meanings[digest], *data])) if data else self.meanings.get(digest, "")
+        return hash_text(" ".join([means, *data])) if data else str(means)
 
-    def data_hash(self, name: str, opened: Iterable[str]) -> str:
-        """The hash of a file that was opened.
-
-        A module counts by what it does, a notebook of the collection by its opening, which tables of contents
-        show, and the description of all tables by what it says of those that were opened.
-        """
-        return self._counted(name, frozenset(opened) if name == PACKAGE_FILE else frozenset())
-
-    def _count(self, name: str, opened: frozenset[str]) -> str:
+    def _data_hash(self, name: str, opened: Collection[str]) -> str:
+        """The hash of a file that was opened: of a module by what it does, of a notebook by the opening that others show."""
         path = _path_of(name)
         try:
             if name.startswith("./notebooks/") and name.endswith(".ipynb"):
                 return hash_text(text_of(_cells(path)[0]))
-            if name == PACKAGE_FILE:  # without size and checksum: the table's own hash says that
+            if name == PACKAGE_FILE:  # what it says of opened tables, whose own hash says size and checksum
                 tables = json.loads(plain_bytes(path))["resources"]
                 said = [table.items() for table in tables if table["path"] in opened]
                 return _hash_json([{k: v for k, v in table if k not in ("bytes", "hash")} for table in said])
@@ -236,20 +224,17 @@ class Sources:
 
     def parts(self, run: Run, data: Iterable[str]) -> dict[str, Any]:
         """Everything that decides the output of a run which opens the files `data`, and its page."""
-        name = run.notebook
-        code, text = self._cells_of(notebooks_dir() / f"{name}.ipynb")
-        if name not in self.modules:
-            self.modules[name] = _module_names(name)
-        self.versions = self.versions or run_versions()
-        helpers = [f"{module}.py" for module in self.modules_of_helpers(data)]
+        code, text = self._cells_of(run.path)
+        modules = self._learn(run.notebook, lambda: _module_names(run.path))
+        helpers, opened = [f"{module}.py" for module in modules_of_helpers(data)], frozenset(data)
         templates = sorted((LIB / "tools" / "run" / "templates").glob("*.*"))
         page = {path.relative_to(LIB).as_posix(): self.hash_of(path) for path in templates}
         return {
             "notebook": code,
-            "lib": self._meanings(self.modules[name] + helpers),
-            "data": {file: self.data_hash(file, data) for file in sorted(data)},
+            "lib": self._meanings(modules + helpers),
+            "data": {name: self.data_hash(name, opened) for name in sorted(opened)},
             "parameters": run.parameters,
-            "versions": self.versions,
+            "versions": self._learn("versions", run_versions),
             "python": f"{platform.python_version()} {sys.platform} {platform.machine()}",
             "page": {"text": text} | self._meanings(PAGE_MODULES) | page,
         }
@@ -257,23 +242,15 @@ class Sources:
     def _meanings(self, modules: Iterable[str]) -> dict[str, str]:
         return {name: self.meaning_of(LIB / name) for name in modules}
 
-    def modules_of_helpers(self, data: Iterable[str]) -> set[str]:
-        """Modules of `lib` that modules outside it import, of those that were opened."""
-        paths = [path for name in data if _is_helper(name) and (path := _path_of(name)).is_file()]
-        return {name for path in paths for name in imported_modules(path.read_text(encoding="utf-8"))}
-
     def _read_cells(self, path: Path) -> tuple[str, str]:
-        """The hash of what a notebook's code does, and of the text of all its cells, outputs apart.
-
-        Both are that of the bytes if it is damaged, and empty if it is missing.
-        """
+        """The hash of what a notebook's code does, and of the text of all its cells; of the bytes if it is damaged."""
         try:
             cells = _cells(path)
             all_of = [(one["cell_type"], text_of(one), one["metadata"].get("tags")) for one in cells]
-            if (text := _hash_json(all_of)) not in self.meanings:
+            if (text := _hash_json(all_of)) not in self.known:
                 means = [(meaning(code, is_cell=True), tags) for kind, code, tags in all_of if kind == "code"]
-                self.meanings[text] = _hash_json(means)
-            return self.meanings[text], text
+                self.known[text] = _hash_json(means)
+            return self.known[text], text
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return hash_file(path), hash_file(path)
 
@@ -288,9 +265,10 @@ def text_of(cell: Any) -> str:
     return "".join(cell["source"])
 
 
-def code_of(cell: Any) -> str:
-    """The hash of what a code cell does."""
-    return meaning(text_of(cell), is_cell=True)
+def modules_of_helpers(data: Iterable[str]) -> set[str]:
+    """Modules of `lib` that modules outside it import, of those that were opened."""
+    paths = [path for name in data if _is_helper(name) and (path := _path_of(name)).is_file()]
+    return {name for path in paths for name in imported_modules(path.read_text(encoding="utf-8"))}
 
 
 def _is_helper(name: str) -> bool:
@@ -315,6 +293,7 @@ def key_of(parts: dict[str, Any]) -> str:
     return hash_text(json.dumps(deciding, sort_keys=True))
 
 
+MOST_NAMED = 6  # longer lists of what has changed end with a number
 PAGE_ONLY = "page only: "  # a reason that begins so asks for new files from the outputs that there are
 
 
@@ -358,14 +337,13 @@ def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _listed(names: list[str]) -> str:
-    return some([name if _is_helper(name) else name.removesuffix(".py") for name in names], 5)
+    return some([name if _is_helper(name) else name.removesuffix(".py") for name in names], MOST_NAMED)
 
 
-def _module_names(notebook: str) -> list[str]:
+def _module_names(notebook: Path) -> list[str]:
     """Files of `lib` that decide a notebook's output; all of them if its code cannot be read without running."""
     try:
-        cells = _cells(notebooks_dir() / f"{notebook}.ipynb")
-        code = "\n".join(text_of(cell) for cell in cells if cell["cell_type"] == "code")
+        code = "\n".join(text_of(cell) for cell in _cells(notebook) if cell["cell_type"] == "code")
         return sorted(f"{name}.py" for name in imported_modules(code))
     except (UserError, OSError, ValueError, KeyError, TypeError):
         return sorted(path.relative_to(LIB).as_posix() for path in LIB.rglob("*.py"))
@@ -381,50 +359,79 @@ def run_versions() -> dict[str, str]:
     found: dict[str, str] = {}
     waiting = ["tradegoals", *RUN_PACKAGES]
     while waiting:
-        name = canonicalize_name(waiting.pop())
-        if name in found:
+        if (name := canonicalize_name(waiting.pop())) in found:
             continue
-        try:
+        with suppress(PackageNotFoundError):
             said = distribution(name).metadata  # which is parsed each time that it is asked for
-        except PackageNotFoundError:
-            continue
-        found[name] = said["Version"]
-        needed = [Requirement(text) for text in said.get_all("Requires-Dist") or []]
-        waiting += [one.name for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
+            found[name] = said["Version"]
+            needed = [Requirement(text) for text in said.get_all("Requires-Dist") or []]
+            waiting += [one.name for one in needed if not one.marker or one.marker.evaluate({"extra": ""})]
     return dict(sorted(found.items()))
+
+
+# --- committed notebooks: the stamp of what their outputs were made from ---
+
+STAMP, DIGITS = "tradegoals", 10  # where in a notebook's metadata its stamp stands; how much of each hash
+
+
+def make_stamp(notebook: Any, opened: Iterable[str]) -> dict[str, Any]:
+    """Hashes of a notebook's code cells, in order, of modules that they import, directly or not, and of files `opened`."""
+    sources, names = Sources(), tuple(sorted(opened))
+    cells = [text_of(cell) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    modules = imported_modules("\n".join(cells)) | modules_of_helpers(names)
+    return {
+        "cells": [meaning(code, is_cell=True)[:DIGITS] for code in cells],
+        "lib": {name: sources.meaning_of(LIB / f"{name}.py")[:DIGITS] for name in sorted(modules)},
+        "data": {name: sources.data_hash(name, names)[:DIGITS] for name in names},
+    }
+
+
+def stale_parts(notebook: Any) -> dict[str, list[str]]:
+    """What has changed since the outputs were made, by part: "cells", "lib", "data"; just "stamp" if there is none."""
+    match notebook["metadata"].get(STAMP):
+        case {"cells": list(cells), "lib": dict(modules), "data": dict(files)}:
+            now = make_stamp(notebook, files)
+            code = (str(n) for n, cell in enumerate(notebook["cells"], 1) if cell["cell_type"] == "code")
+            new = [number for number, digest in zip(code, now["cells"], strict=True) if digest not in cells]
+            found = {"cells": new or ["some removed or moved"] * (cells != now["cells"])}
+            found |= {"lib": differing(modules, now["lib"]), "data": differing(files, now["data"])}
+            return {part: names for part, names in found.items() if names}
+    return {"stamp": []}
+
+
+def in_words(stale: dict[str, list[str]]) -> str:
+    """What is stale as one line: "cells changed: 4, 7; data changed: figures.csv"; empty if nothing is."""
+    if "stamp" in stale:
+        return "never stamped"
+    return "; ".join(f"{part} changed: {_listed(names)}" for part, names in stale.items())
 
 
 # --- what to run and why ---
 
-PLANS = ".plans"
-KEPT_PLANS = 20
+PLANS, KEPT_PLANS = ".plans", 20
+Chosen = tuple[list[Run], dict[str, str]]  # runs, and by name why others are left out
 
 
-def choose(
-    arguments: Any, out: Path, select: Callable[[], tuple[list[Run], dict[str, str]]], keep: bool = True
-) -> tuple[list[Run], dict[str, str], Sources]:
-    """The runs that `select` gives for `arguments` (JSON values), those left out with the reason, and their sources.
-
-    They are checked again only if a file has changed. The output folder keeps plans, unless `keep` is false; a `UserError` of `select` is not kept.
-    """
+def choose(asked: Any, out: Path, select: Callable[[], Chosen], keep: bool = True) -> tuple[Chosen, Sources]:
+    """What `select` gives, and its sources: kept in the output folder for what was asked and the state of all files."""
     sources = Sources()
-    path = out / PLANS / f"{_state(arguments, sources)}.json"
+    path = out / PLANS / f"{_state(asked, sources)}.json"
     with suppress(OSError, ValueError, KeyError, TypeError):  # there is none, or it is damaged
         content = json.loads(path.read_text(encoding="utf-8"))
-        known = Sources(**content["known"])
-        return [Run(**run) for run in content["runs"]], content["left_out"], known
+        runs = [Run(**run) for run in content["runs"]]
+        return (runs, content["left_out"]), Sources(content["known"])
     runs, left_out = select()
     for run in {run.notebook: run for run in runs}.values():
         sources.parts(run, ())  # finds out all that is to be kept
     if keep:
         with suppress(OSError, UserError):  # where nothing can be written the runs will say so
             make_folder_below(out, path.parent)
-            plan = {"runs": list(map(asdict, runs)), "left_out": left_out, "known": asdict(sources)}
+            plan = {"runs": list(map(asdict, runs)), "left_out": left_out, "known": sources.known}
             write_atomically(path, json.dumps(plan))
             by_age = sorted(path.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime, reverse=True)
             for old in by_age[KEPT_PLANS:]:
                 old.unlink(missing_ok=True)
-    return runs, left_out, sources
+    return (runs, left_out), sources
 
 
 def kept_files(*suffixes: str) -> list[Path]:

@@ -30,8 +30,8 @@ T = TypeVar("T")
 ORDINARY, INSTALLED = "python3", "tradegoals-warm"
 """Names of kernelspecs: that of ipykernel, and the one that `install` writes."""
 
+# As nbclient gives to ordinary kernels: a run's cells do not belong in the history of the user's shell.
 _NO_HISTORY = "--HistoryManager.hist_file=:memory:"
-"""What nbclient gives to ordinary kernels: a run's cells do not belong in the history of the user's shell."""
 
 SERVER = "tradegoals_server"
 """Where a kernelspec says in which folder its server is; nothing there means one of the process that asks."""
@@ -45,10 +45,9 @@ _START_SECONDS, _STOP_SECONDS = 60.0, 10.0
 
 @contextmanager
 def starting() -> Iterator[Callable[[], str]]:
-    """What waits for a server and gives a kernel's name for papermill or nbclient, in this process and its children.
+    """What waits for a server, which ends with this process, and gives the name of its kernels for papermill or nbclient.
 
-    The server and its kernels end with this process. It is the name of ordinary kernels where there is no fork;
-    environment variable ``TRADEGOALS_COLD=1`` makes every kernel an ordinary one.
+    It is that of ordinary kernels where there is no fork; ``TRADEGOALS_COLD=1`` makes every kernel an ordinary one.
     """
     if sys.platform != "linux":
         yield lambda: ORDINARY
@@ -64,13 +63,6 @@ def starting() -> Iterator[Callable[[], str]]:
             os.environ["JUPYTER_PATH"] = before  # empty means none
 
 
-@contextmanager
-def warm() -> Iterator[str]:
-    """As `starting`, with the name itself."""
-    with starting() as name:
-        yield name()
-
-
 def find(name: str) -> str:
     """The kernelspec behind a name: `INSTALLED`, if nobody has installed it, is a server of this process."""
     return _of_this_process() if name == INSTALLED and not _installed_folder().exists() else name
@@ -79,15 +71,12 @@ def find(name: str) -> str:
 @lru_cache(maxsize=1)
 def _of_this_process() -> str:
     """The name of warm kernels whose server lives as long as this process."""
-    return _until_the_end(warm())
+    return _until_the_end(starting())()
 
 
 @lru_cache(maxsize=1)
 def own_server() -> str:
-    """The folder of a server of this process, for kernels by the installed name; it is not waited for.
-
-    It does not import `lib`, which the author who uses these kernels edits between two of them.
-    """
+    """The folder of a server of this process, not waited for, without `lib`: its author edits that between two kernels."""
     return _until_the_end(_server())[0]
 
 
@@ -98,24 +87,11 @@ def _until_the_end(context: AbstractContextManager[T]) -> T:
 
 
 def install() -> Path:
-    """Write the kernelspec ``tradegoals-warm`` into this environment; returns its folder.
-
-    The first kernel of a program is an ordinary one and starts a server for the next; that ends with the program.
-    """
+    """Write the kernelspec ``tradegoals-warm``; the first kernel of a program is an ordinary one and starts a server."""
     if sys.platform != "linux":
         raise UserError(f"warm kernels: found the platform {sys.platform}, expected linux")
     folder = _installed_folder()
     _write_spec(folder, "")
-    return folder
-
-
-def uninstall() -> Path:
-    """Remove what `install` wrote; returns the folder that is gone."""
-    folder = _installed_folder()
-    try:
-        shutil.rmtree(folder)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be removed: {error.strerror}") from None
     return folder
 
 
@@ -137,10 +113,7 @@ def _write_spec(folder: Path, server: str, *arguments: str) -> None:
 
 @contextmanager
 def _server(*packages: str) -> Iterator[tuple[str, threading.Event]]:
-    """The folder of a server, and when it is ready; if it fails it says why, and kernels are ordinary.
-
-    One that had been ready and vanishes is started again: killed, or gone because packages have changed.
-    """
+    """The folder of a server, started again where it vanishes, and when it is ready; if it fails, kernels are ordinary."""
     folder = tempfile.mkdtemp(prefix="s-", dir=private_folder())
     command = [sys.executable, str(_SCRIPT), folder, str(os.getpid()), *packages]
     servers: list[subprocess.Popen[bytes]] = []

@@ -10,20 +10,19 @@ that replace the others with `--ci`; the file's `ci` may also list the `cases` t
 
 import itertools
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lib import cases, fetched
 from lib.analysis import cases as special
-from lib.errors import UserError, did_you_mean, nearest, plain_bytes, quote
-from lib.goals import shorten
+from lib.errors import UserError, did_you_mean, nearest, quote, read_bytes
 from lib.package import notebooks_dir
-from lib.tools.run.freshness import Run
+from lib.tools.run.freshness import Chosen, Run
 from lib.tools.strict import parse_yaml, slugify
 
 NOTEBOOKS: dict[str, type[cases.Case]] = {
@@ -42,7 +41,6 @@ NOTEBOOKS: dict[str, type[cases.Case]] = {
 }
 """The parameters of each notebook that is run by default; the key is the notebook's name."""
 
-
 ON_REQUEST: dict[str, type[cases.Case]] = {
     "90_compare_runs": special.CompareCase,
     "91_what_if": cases.GoalCase,
@@ -55,10 +53,8 @@ def notebook_name(text: str, known: Iterable[str] = ()) -> str:
     names = list(known) or [*NOTEBOOKS, *ON_REQUEST]
     asked = Path(text).name.removesuffix(".ipynb")
     found = [name for name in names if name == asked] or [name for name in names if name.startswith(asked)]
-    if not asked or not found:
-        raise UserError(f"notebook: found {quote(text)}, expected {nearest(asked, names)}")
-    if len(found) > 1:
-        raise UserError(f"notebook: found {quote(text)}, expected one of {', '.join(found)}")
+    if not asked or len(found) != 1:
+        raise UserError(f"notebook: found {quote(text)}, expected {nearest(asked, found or names)}")
     return found[0]
 
 
@@ -67,23 +63,8 @@ def model_of(notebook: str) -> type[cases.Case]:
     models = NOTEBOOKS | ON_REQUEST
     if notebook not in models:
         hint = did_you_mean(notebook, models)
-        raise UserError(f'notebook: found "{shorten(notebook)}", expected one of {", ".join(models)}{hint}')
+        raise UserError(f"notebook: found {quote(notebook)}, expected one of {', '.join(models)}{hint}")
     return models[notebook]
-
-
-def has_no_answer(notebook: str, values: Mapping[str, Any]) -> bool:
-    """Whether the values state a goal that can be asked about, but of which this notebook has nothing to say."""
-    stated = {name: value for name, value in values.items() if name in cases.GoalCase.model_fields}
-    model = model_of(notebook)
-    try:
-        cases.GoalCase.check(stated)
-    except UserError:
-        return False
-    try:
-        model.check({name: value for name, value in stated.items() if name in model.model_fields})
-    except UserError:
-        return True
-    return False  # then a parameter of the notebook's own is at fault
 
 
 # --- what runs.yml may hold ---
@@ -100,6 +81,7 @@ class _Level(BaseModel):
 
     notebooks: list[str] = Field([], description="a list of names")
     parameters: Values = Field({}, description="a mapping of names to single values")
+    unanswerable: Literal["skip", "error"] | None = Field(None, description="skip or error")
 
     @model_validator(mode="before")
     @classmethod
@@ -119,7 +101,6 @@ class _Axes(_Level):
 
 class _Case(_Axes):
     about: str = Field("", description="words: what the case is for")
-    unanswerable: Literal["skip", "error"] | None = Field(None, description="skip or error")
     ci: _Axes = Field(_Axes(), description="a mapping")
 
 
@@ -128,18 +109,13 @@ class _CiCases(_Level):
 
 
 class _File(_Level):
-    unanswerable: Literal["skip", "error"] | None = Field(None, description="skip or error")
     ci: _CiCases = Field(_CiCases(), description="a mapping")
-    cases: dict[str, _Case] = {}
+    cases: dict[str, _Case] = Field({}, description="a mapping of case names to mappings")
 
 
-def read_document(path: Path) -> dict[str, Any]:
+def read_document(path: Path) -> Any:
     """The file as a mapping with `cases`, every scalar as text."""
-    try:
-        content = plain_bytes(path)
-    except OSError as error:
-        raise UserError(f"{path.name}: found no readable YAML ({error.strerror}), expected a file") from None
-    document = parse_yaml(content, path.name)
+    document = parse_yaml(read_bytes(path), path.name)
     cases = document.get("cases") if isinstance(document, dict) else None
     if not isinstance(cases, dict) or not cases:
         raise UserError(f"{path.name}: found no cases, expected a mapping `cases` of case names to mappings")
@@ -154,19 +130,17 @@ def _shaped(model: type[T], content: Any) -> tuple[T, list[str]]:
     try:
         return model.model_validate(content), []
     except ValidationError as error:
-        return model(), list(dict.fromkeys(_explain(model, fault, content) for fault in error.errors()))
+        return model(), [_explain(model, list(map(str, fault["loc"]))) for fault in error.errors()]
 
 
-def _explain(model: type[BaseModel], fault: Any, content: Any) -> str:
-    where, names = "", [str(name) for name in fault["loc"]]
+def _explain(level: Any, names: list[str]) -> str:
+    """In words, where on a level something has the wrong shape, and what was expected there."""
     if names[:1] == ["ci"] and len(names) > 1:
-        where, names, content = "ci: ", names[1:], content["ci"]
-        model = cast("type[BaseModel]", model.model_fields["ci"].annotation)
-    if not names or names[0] not in model.model_fields:
-        keys = ", ".join(model.model_fields)
-        extra = ", ".join(sorted(set(content) - set(model.model_fields))) if names else ""
-        return f"{where}found {extra}, expected {keys}" if extra else f"expected a mapping of {keys}"
-    return f"{where}{names[0]}: expected {model.model_fields[names[0]].description}"
+        return "ci: " + _explain(level.model_fields["ci"].annotation, names[1:])
+    keys = ", ".join(level.model_fields)
+    if not names or names[0] not in level.model_fields:
+        return f"found {names[0]}, expected {keys}" if names else f"expected a mapping of {keys}"
+    return f"{names[0]}: expected {level.model_fields[names[0]].description}"
 
 
 SCHEMA_FILE = "runs.schema.json"
@@ -239,48 +213,39 @@ def _short_slug(slug: str) -> str:
     return f"{slug[: LONGEST_SLUG - 13].rstrip('-_')}-{sha256(slug.encode()).hexdigest()[:12]}"
 
 
-def expand(
-    path: Path | None = None, ci: bool = False, only: Iterable[str] = ()
-) -> tuple[list[Run], dict[str, str]]:
-    """Every combination of every case of `runs.yml`, or of the cases `only`, with every notebook it names.
-
-    And those left out as unanswerable, by name with the reason. A `UserError` names all faults at once.
-    """
+def expand(path: Path | None = None, ci: bool = False, only: Iterable[str] = ()) -> Chosen:
+    """The runs of all cases of `runs.yml`, or of some, and why others are left out; a `UserError` names all faults."""
     path = path or notebooks_dir() / RUNS_FILE
     document = read_document(path)
     file, faults = _shaped(_File, document | {"cases": None})
     every = {name: _shaped(_Case, case) for name, case in document["cases"].items()}
     runs: list[Run] = []
     left_out: dict[str, str] = {}
-    lines: list[str] = []
-    chosen = _chosen(every, file, ci, tuple(only), path.name)
-    for name, (case, wrong) in every.items():
+    for name in _chosen(every, file.ci.cases if ci else [], tuple(only), path.name):
+        case, wrong = every[name]
         if slugify(name) != name:
             wrong = [*wrong, f"found a name unfit for a folder, expected {slugify(name)}"]
-        if name in chosen and not (faults or wrong):
+        if not wrong:
             found, missing, wrong = _runs_of(name, _settings(file, case, ci))
             runs += found
             left_out |= missing
-        lines += [f"{name}: {line}" for line in wrong]
+        faults += [f"{name}: {line}" for line in wrong]
     by_name: dict[str, Run] = {}
     for run in runs:
         if (other := by_name.setdefault(run.name, run)) is not run:
-            lines.append(f"{run.case}: its run {run.name} has the folder of one of {other.case}")
-    if faults := [*faults, *lines]:
+            faults.append(f"{run.case}: its run {run.name} has the folder of one of {other.case}")
+    if faults:
         raise UserError("\n".join(dict.fromkeys(f"{path.name}: {line}" for line in faults)))
     return runs, left_out
 
 
-def _chosen(
-    cases: Collection[str], file: _File, ci: bool, only: tuple[str, ...], where: str
-) -> Collection[str]:
-    """The cases to expand: all, those of CI, or those asked for."""
-    listed = file.ci.cases if ci else []
-    for option, names in (("--case", only), (f"{where}: ci: cases", listed)):
+def _chosen(known: Iterable[str], of_ci: list[str], only: tuple[str, ...], where: str) -> list[str]:
+    """The cases to expand, in order: those asked for, those of CI, or all."""
+    for option, names in (("--case", only), (f"{where}: ci: cases", of_ci)):
         for name in names:
-            if name not in cases:
-                raise UserError(f'{option}: found "{name}", expected {nearest(name, cases)}')
-    return only or listed or cases
+            if name not in known:
+                raise UserError(f'{option}: found "{name}", expected {nearest(name, known)}')
+    return [name for name in known if name in (only or of_ci or known)]
 
 
 def _settings(file: _File, case: _Case, ci: bool) -> dict[str, Any]:
@@ -300,7 +265,6 @@ def _runs_of(name: str, case: dict[str, Any]) -> tuple[list[Run], dict[str, str]
         takers = {notebook: set(model_of(notebook).model_fields) for notebook in notebooks}
     except UserError as error:
         return [], {}, str(error).splitlines()
-    skip = case["unanswerable"] == "skip"
     runs: dict[tuple[str, str], Run] = {}
     left_out: dict[str, str] = {}
     faults: list[str] = []
@@ -308,12 +272,12 @@ def _runs_of(name: str, case: dict[str, Any]) -> tuple[list[Run], dict[str, str]
         for notebook in notebooks:
             own = {key: text for key, text in varied.items() if key in takers[notebook]}
             slug = "_".join([name, *(f"{key}-{slugify(text)}" for key, text in own.items())])
-            given = values_for(notebook, values, notebooks)
+            given = _values_for(notebook, values, notebooks)
             try:
                 runs.setdefault((notebook, slug), make_run(notebook, given, slug, name))
             except UserError as error:
-                unasked = not case["notebooks"] and has_no_answer(notebook, given)
-                if unasked or (skip and _is_only_unanswerable(notebook, given)):
+                unasked = not case["notebooks"] and _has_no_answer(notebook, given)
+                if unasked or (case["unanswerable"] == "skip" and _is_only_unanswerable(notebook, given)):
                     left_out[f"{notebook}/{slug}"] = str(error).splitlines()[0]
                 else:
                     faults += str(error).splitlines()
@@ -349,17 +313,42 @@ def _is_only_unanswerable(notebook: str, values: Mapping[str, Any]) -> bool:
     return bool(fetched.hint(case.reporter, case.partner))
 
 
-def one_case(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values that all notebooks of a command share: once one of a goal is given, the others are the goal's defaults.
+def _has_no_answer(notebook: str, values: Mapping[str, Any]) -> bool:
+    """Whether the values state a goal that can be asked about, but of which this notebook has nothing to say."""
+    stated = {name: value for name, value in values.items() if name in cases.GoalCase.model_fields}
+    model = model_of(notebook)
+    try:
+        cases.GoalCase.check(stated)
+    except UserError:
+        return False
+    try:
+        model.check({name: value for name, value in stated.items() if name in model.model_fields})
+    except UserError:
+        return True
+    return False  # then a parameter of the notebook's own is at fault
 
-    Without any, each notebook keeps the case of its own.
-    """
-    shared = cases.GoalCase().model_dump(mode="json")
-    return (shared if shared.keys() & values.keys() else {}) | dict(values)
 
-
-def values_for(notebook: str, values: Mapping[str, Any], among: Iterable[str]) -> dict[str, Any]:
+def _values_for(notebook: str, values: Mapping[str, Any], among: Iterable[str]) -> dict[str, Any]:
     """The values that a notebook takes; those that none of `among` takes stay, to be refused by name."""
     own = model_of(notebook).model_fields
     taken = {name for other in among for name in model_of(other).model_fields}
     return {name: value for name, value in values.items() if name in own or name not in taken}
+
+
+def runs_with(values: dict[str, Any], notebooks: Iterable[str] = ()) -> Chosen:
+    """The runs of some notebooks, or of all, with these values; and those of all that have no answer, with the reason."""
+    wanted = list(dict.fromkeys(notebooks or NOTEBOOKS))
+    shared = cases.GoalCase().model_dump(mode="json")
+    if len(wanted) > 1 and shared.keys() & values.keys():  # else each keeps the case of its own
+        values = shared | values
+    runs, left_out = [], {}
+    for notebook in wanted:
+        given = _values_for(notebook, values, wanted)
+        try:
+            where = f"{notebook}: " if len(wanted) > 1 else ""  # among several, a fault says whose it is
+            runs.append(make_run(notebook, given, where=where))
+        except UserError as error:
+            if notebooks or not _has_no_answer(notebook, given):
+                raise
+            left_out[notebook] = str(error).splitlines()[0]
+    return runs, left_out

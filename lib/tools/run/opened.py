@@ -54,11 +54,10 @@ def state_of(path: str) -> State | None:
 
 
 def note(folder: str, notes: str, megabytes: float = 0) -> None:
-    """From now on, write every file that is opened to read to `notes`, once, as a line of JSON: ``[path, state]``.
+    """From now on, write every file that is opened to read to `notes`, once, as a line of JSON: ``[path, state before]``.
 
-    The state is that before. All of the data folder `folder` counts. Processes that the kernel forks are covered, and limited
-    with it to `megabytes` of memory each, if that is not 0: a cell then fails with a MemoryError. An ordinary kernel
-    ends with its driver, even while a cell never lets go of the interpreter.
+    All of the data folder `folder` counts. What the kernel forks is covered, and limited with it to `megabytes` of memory
+    each, if that is not 0. An ordinary kernel ends with its driver, even while a cell never lets go of the interpreter.
     """
     if sys.platform == "linux" and megabytes:
         import resource
@@ -157,8 +156,8 @@ def _counting(data: str) -> Callable[[str], bool]:
             return True
         if path.startswith(packages):
             return False
-        if path.startswith(library) and path.endswith((".py", ".pyc")):
-            return False  # imports of `lib` are read from the code, for a warm kernel has them already
+        if path.startswith(library):  # what is imported is read from the code: a warm kernel has it already
+            return False
         if path.startswith(project):
             return True
         hidden = path.startswith((home + ".", home + "Library" + os.sep))
@@ -171,9 +170,8 @@ def _counting(data: str) -> Callable[[str], bool]:
 def _wrap_arrow(tell: Callable[[Any, str], None]) -> None:
     """Let pyarrow tell every path that it is given, a folder as well as a file.
 
-    Readers, data sets and file systems turn what they are given into a path with `_stringify_path`; `OSFile`
-    and `memory_map`, by which most of them open it, first ask whether it is a folder. File systems are asked by
-    name; a class in C cannot be altered, so theirs is replaced by a subclass.
+    Readers and data sets call `_stringify_path`, `OSFile` and `memory_map` ask whether it is a folder; file systems are
+    classes in C, which a subclass replaces.
     """
     try:
         import pyarrow.fs

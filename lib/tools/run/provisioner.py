@@ -62,20 +62,12 @@ class Provisioner(LocalProvisioner):
 def ask(
     folder: str, arguments: list[str], environment: dict[str, str], place: str | None, streams: list[int]
 ) -> "Kernel":
-    """Have the server in a folder fork a kernel, which ends when this process does; `streams` are its standard ones.
-
-    `OSError` if there is no server or it hangs; `ValueError` with the reason if it must not serve this request, or if
-    the folder is not private.
-    """
+    """Have the server in a folder fork a kernel; `OSError` if there is none, `ValueError` with the reason if it must not."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")  # to set it would be seen by other threads
     umask = int(status.partition("Umask:")[2].split()[0], 8)
-    asked = {
-        "python": sys.executable,
-        "folder": place or str(Path.cwd()),
-        "umask": umask,
-        "asker": os.getpid(),
-    }
-    request = json.dumps(asked | {"arguments": arguments, "environment": environment}).encode()
+    asked = {"python": sys.executable, "folder": place or str(Path.cwd()), "umask": umask}
+    asked |= {"asker": os.getpid(), "arguments": arguments, "environment": environment}
+    request = json.dumps(asked).encode()
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     line = socket.socket(socket.AF_UNIX)
     line.settimeout(PATIENCE_SECONDS)
@@ -103,10 +95,7 @@ def ask(
 
 
 class Kernel:
-    """A kernel that a server has forked, with the names that `subprocess.Popen` has for a child.
-
-    On its line come `READY` once it listens, and at its end its status as the operating system gives it.
-    """
+    """A kernel that a server has forked, as a child of `subprocess`: on its line come `READY`, and at its end its status."""
 
     stdin = stdout = stderr = None
 

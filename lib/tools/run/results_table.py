@@ -57,10 +57,7 @@ TASK = ("reporter", "partner", "flow", "currency", "goal", "base_year", "deadlin
 
 
 def merge(out: Path) -> list[str]:
-    """Write `out`/results.parquet from every result below `out`/runs; returns a line for each damaged one, left out.
-
-    Two programs may merge at the same time: one waits for the other, and the later sees all that both ran.
-    """
+    """Write `out`/results.parquet from every result below `out`/runs; returns a line for each damaged one, left out."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -209,10 +206,7 @@ def to_json(result: "Result") -> str:
 
 
 def verdict_lines(found: list["Result"]) -> list[str]:
-    """The verdict table as lines for a terminal: one block a goal, who says so and by what kind, readings below it.
-
-    Notebooks that come to the same about one goal share a block, whose end warns of what weakens the probabilities.
-    """
+    """Verdicts for a terminal: a block a goal and answer, with who says so, by what kind, and what weakens it."""
     from lib.goals import READING_LABELS
     from lib.results import in_words
 

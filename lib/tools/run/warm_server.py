@@ -70,18 +70,17 @@ class Request(NamedTuple):
 
 @dataclass
 class Server:
-    """The socket, what was preloaded, and by handle the kernels: process id and line to the process that asked.
-
-    Of what was preloaded: the state of its files, the environment that it saw, what it added to that, and the files of
-    its modules as ipykernel lists them. Of the files of packages, which no author edits, the folder stands for all.
-    """
+    """The socket, what was preloaded, and the kernels."""
 
     listener: socket.socket
-    files: dict[str, tuple[int, int] | None] = field(default_factory=dict)
-    environment: dict[str, str] = field(default_factory=dict)
-    added: dict[str, str] = field(default_factory=dict)
-    modules: list[str] = field(default_factory=list)
+    files: dict[
+        str, tuple[int, int] | None
+    ]  # with their state; of packages the folder, for no author edits them
+    environment: dict[str, str]  # that was seen
+    added: dict[str, str]  # to the environment, by what was imported
+    modules: list[str]  # their files, as ipykernel lists them
     kernels: dict[int, tuple[int, socket.socket]] = field(default_factory=dict)
+    """By handle: process id, and line to who asked."""
 
     def changed_file(self) -> str | None:
         """A file or folder of packages that is no longer what it was."""
@@ -348,10 +347,9 @@ def _take_over(request: Request, added: dict[str, str]) -> None:
 
 
 def _hold_to(line: socket.socket) -> None:
-    """Wait for the go of who asked, then have the operating system kill this group as soon as that process is no more.
+    """Wait for the go of who asked, then have Linux kill this group as soon as that process is no more (fcntl(2)).
 
-    The kernel of Linux does this (signal-driven input, fcntl(2)): even while a cell never lets go of the
-    interpreter, where no thread of ours could run, and after the server has been killed.
+    It does so even while a cell never lets go of the interpreter, and after the server has been killed.
     """
     fcntl.fcntl(line, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(line, fcntl.F_SETSIG, signal.SIGKILL)

@@ -24,7 +24,7 @@ from lib import package
 from lib.errors import UserError, plain_bytes
 from lib.tools.run import freshness, page
 from lib.tools.run.freshness import FAILED, JOURNAL, LIB, NOTEBOOK, RESULT, hash_file, text_of
-from lib.tools.run.markup import Links, web_address
+from lib.tools.run.page import Links, web_address
 
 DEFAULT = "default"  # folder of the run of a notebook with its own parameters
 CITATION = LIB.parent / "CITATION.cff"

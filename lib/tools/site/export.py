@@ -17,8 +17,8 @@ from lib.errors import UserError, nearest
 from lib.package import notebooks_dir
 from lib.research.files import make_folder_below, write_atomically
 from lib.tables import to_csv
-from lib.tools.run import markup
 from lib.tools.run.matrix import notebook_name
+from lib.tools.run.page import split
 from lib.tools.site.context import DEFAULT, FoundRun, found_run, run_folders
 
 FIGURES = {"svg": "image/svg+xml", "pdf": "application/pdf"}
@@ -92,7 +92,7 @@ def _content(output: Any, kind: str) -> str | bytes:
 
 def read_tables(html: str) -> list[pd.DataFrame]:
     """The tables in HTML as pandas writes it, a row of names, then rows of as many cells; all cells are text."""
-    found = [part for part in markup.split(html) if not isinstance(part, str) and len(part) > 1]
+    found = [part for part in split(html) if not isinstance(part, str) and len(part) > 1]
     texts = [[[cell.text for cell in row] for row in rows] for rows in found]
     return [pd.DataFrame(rows[1:], columns=rows[0], dtype=str) for rows in texts]
 

@@ -20,9 +20,9 @@ from markupsafe import Markup
 
 from lib import package
 from lib.errors import inert
-from lib.tools.run import markup, results_table
+from lib.tools.run import results_table
 from lib.tools.run.freshness import FAILED, JOURNAL, LIB, NOTEBOOK, RESULT, Sources, text_of
-from lib.tools.run.page import read_page
+from lib.tools.run.page import Links, from_markdown, inline, plain, read_page, with_anchors
 from lib.tools.site.context import Files, FoundRun, Site
 from lib.tools.strict import slugify
 
@@ -59,7 +59,7 @@ def run_files(site: Site, run: FoundRun) -> Files:
         question=site.questions[run.notebook],
         page=page,
         tables=[(name, pages.get(name, "")) for name in tables],
-        stale=sorted(name for name, hashed in read.items() if now.data_hash(name, read) != hashed),
+        stale=sorted(name for name, hashed in read.items() if now.data_hash(name, frozenset(read)) != hashed),
         downloads=sorted(files),
         **_opening(site, run, place),
     )
@@ -72,7 +72,7 @@ def _opening(site: Site, run: FoundRun, place: str) -> dict[str, Any]:
     return {
         "run": run,
         "answer": _answer_of(site, run, place),
-        "hindsight": markup.inline(result.get("hindsight") or "", links),
+        "hindsight": inline(result.get("hindsight") or "", links),
         "sources": [(one, links.to_figure(one)) for one in result.get("figure_ids", ())],
     }
 
@@ -81,11 +81,11 @@ def _answer_of(site: Site, run: FoundRun, place: str) -> Markup:
     """The sentence that the run opens with; what is wrong with it where it has none."""
     if run.fault:
         return Markup('<strong class="bad">Failed.</strong> {}').format(run.fault[:300])
-    return markup.inline(run.result.answer if run.result else "No result is recorded.", site.links(place))
+    return inline(run.result.answer if run.result else "No result is recorded.", site.links(place))
 
 
 def _plain_answer(run: FoundRun) -> str:
-    return f"Failed. {run.fault}" if run.fault else markup.plain(run.result.answer) if run.result else ""
+    return f"Failed. {run.fault}" if run.fault else plain(run.result.answer) if run.result else ""
 
 
 def cases_files(site: Site, name: str) -> Files:
@@ -118,7 +118,7 @@ def methods_files(site: Site) -> Files:
     place, stages = "methods/index.html", []
     for title, name in STAGES.items():
         words = ast.get_docstring(ast.parse((LIB / f"{name}.py").read_text(encoding="utf-8"))) or ""
-        html = markup.from_markdown(words, site.links(place))
+        html = from_markdown(words, site.links(place))
         stages.append((title, slugify(title), f"lib.{name}", html))
     measured, cited = site.default_run("05_"), site.default_run("00_")
     calibration = _answer_of(site, measured, place) if measured else ""
@@ -214,18 +214,17 @@ def words_of_goals() -> dict[str, Any]:
     return {"labels": READING_LABELS, "resolved": len(known), "met": met, "share": share}
 
 
-def _head(run: FoundRun, links: markup.Links) -> dict[str, Any]:
+def _head(run: FoundRun, links: Links) -> dict[str, Any]:
     """What the first page opens with: what was asked, the probability of each reading that is open, the first picture."""
     from lib.analysis.answers import goal_in_words
     from lib.cases import GoalCase
     from lib.words import percent
 
     case = GoalCase.check(run.result.parameters)
-    asked = markup.inline(str(goal_in_words(case, case.make_goal())), links)
+    asked = inline(str(goal_in_words(case, case.make_goal())), links)
     is_open = [item for item in run.result.readings if item.probability is not None]
     facts = [(percent(item.probability), item.reading, item.kind or "probability") for item in is_open]
-    pictures = (block for block in read_page(run.content, links).blocks if block.kind == "picture")
-    picture = [{"name": one.name, "label": one.label, "size": one.size} for one in pictures][:1]
+    picture = [block for block in read_page(run.content, links).blocks if block["kind"] == "picture"][:1]
     return {"asked": asked, "flow": case.flow_name, "facts": facts, "picture": picture}
 
 
@@ -250,7 +249,7 @@ def figures_files(site: Site) -> Files:
     periods = show.periods(table)
     years = [re.findall(r"\d{4}", period)[-1] for period in periods]
     rows = _records(table.assign(period=list(periods), year=years))
-    return site.page("figures", rows=rows, printed=show.printed, statuses=figures.STATUS)
+    return site.page("figures", rows=rows, printed=show.printed, statuses=list(figures.STATUS.index))
 
 
 def targets_files(site: Site) -> Files:
@@ -288,8 +287,8 @@ def data_files(site: Site) -> Files:
     texts = [(folder / name).read_text(encoding="utf-8") for name in ("README.md", "reference/README.md")]
     # The title of the page stands above; that of the second text becomes a section of the page.
     text = texts[0].partition("\n")[2] + "\n\n#" + texts[1]
-    plain = markup.from_markdown(text, site.links("data/index.html"))
-    html, headings = markup.with_anchors(plain, {"files": 1})
+    prose = from_markdown(text, site.links("data/index.html"))
+    html, headings = with_anchors(prose, {"files": 1})
     files = [(resource["path"], resource["title"]) for resource in package.read_package()["resources"]]
     files.append((package.PACKAGE_FILE, "All of them described: types, units, keys, sources, licences"))
     own = {f"data/{name}": (folder / name).read_bytes() for name in site.data_hashes}
@@ -339,11 +338,11 @@ def _sections(site: Site, name: str) -> Iterator[tuple[str, ...]]:
     cells, address = run.content.get("cells", []), f"{run.address}/index.html"
     text = "\n\n".join(text_of(cell) for cell in cells if cell.get("cell_type") == "markdown")
     first, *parts = re.split(r"^##\s+(.+)$", text, flags=re.MULTILINE)
-    opening = markup.plain(re.sub(r"^#\s+.*$", "", first, flags=re.MULTILINE))
+    opening = plain(re.sub(r"^#\s+.*$", "", first, flags=re.MULTILINE))
     yield question, address, "notebook", opening[:1200]
     for title, body in zip(parts[::2], parts[1::2], strict=True):
-        address_of_it = f"{address}#{slugify(markup.plain(title))}"
-        yield f"{question} {title}", address_of_it, "notebook", markup.plain(body)[:1200]
+        address_of_it = f"{address}#{slugify(plain(title))}"
+        yield f"{question} {title}", address_of_it, "notebook", plain(body)[:1200]
 
 
 def search_files(site: Site) -> Files:

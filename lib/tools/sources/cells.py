@@ -36,7 +36,7 @@ FLAGS = {"p": "preliminary", "e": "estimate", "prov": "preliminary", "prel": "pr
 
 _NUMBER = re.compile(
     r"(?P<open>\()?\s*(?P<sign>[-+–])?\s*(?:US)?[$€£¥₹₽]?\s*(?P<sign2>-)?"
-    r"(?P<body>\d[\d.,'’ ]*|[.,]\d+)(?P<power>[eE][+-]?\d{1,3})?\s*(?P<close>\))?"
+    r"(?P<body>\d[\d.,'’ ]*|[.,]\d+)(?P<power>[eE][+-]?\d{1,3})?(?(open)\s*\))"
     r"\s*(?P<flag>[(\[]?(?:prov|prel|est|[a-jln-su-zA-JLN-SU-Z])\.?/?[)\]]?|\*+|\(\*+\))?",
     re.ASCII,
 )
@@ -49,16 +49,10 @@ class Marks(NamedTuple):
     thousands: str = ""
 
 
-def _split_number(text: str) -> "re.Match[str] | None":
-    """Return the parts of a text that is a number with what may stand around it, else None."""
-    found = _NUMBER.fullmatch(text)
-    return found if found and bool(found["open"]) == bool(found["close"]) else None
-
-
 @lru_cache(maxsize=50_000)
 def is_number(text: str) -> bool:
     """Whether a text is a number, with what may stand around it."""
-    return _split_number(text) is not None
+    return _NUMBER.fullmatch(text) is not None
 
 
 def is_nothing(text: str) -> bool:
@@ -80,7 +74,7 @@ def read_number(text: str, marks: Marks) -> tuple[float, str]:
     plain = text.isascii() and text.replace(".", "", 1).isdigit()
     if plain and marks.decimal == "." and marks.thousands != ".":
         return float(text), ""
-    parts = _split_number(text)
+    parts = _NUMBER.fullmatch(text)
     whole, point, rest = (parts["body"] if parts else "").strip().partition(marks.decimal)
     for mark in (marks.thousands, " ", "'", "’"):
         if mark and mark in whole:

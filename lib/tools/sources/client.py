@@ -12,7 +12,6 @@ import logging
 import math
 import random
 import re
-import ssl
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -26,9 +25,10 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 import httpx
 import tenacity
+from pydantic import SecretStr
 
 from lib.errors import UserError, printable, quote
-from lib.tools.sources.publishers import PLAIN_HOSTS, Secret, redact, redact_bytes
+from lib.tools.sources.publishers import PLAIN_HOSTS, redact, redact_bytes
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class Request:
     media: tuple[str, ...] = ("application/json",)
     pace: float = 0.0
     lasting: bool = False  # the answer never changes: one that is kept is as good as a new one
-    key: Secret | None = None
+    key: SecretStr | None = None
     key_header: str = ""
 
     def headers(self) -> dict[str, str]:
         """What is sent beside the address, the key too."""
-        key = {self.key_header: self.key.reveal()} if self.key else {}
+        key = {self.key_header: self.key.get_secret_value()} if self.key else {}
         return {"Accept": ", ".join(self.media)} | key
 
     @property
@@ -97,12 +97,13 @@ class Answer:
         return _kind_of(dict(self.headers).get("content-type", ""))
 
 
+@dataclass(eq=False)
 class Again(Exception):  # noqa: N818 - a request to repeat, seen by `client.get` alone
     """A fault that may pass; `wait` is the number of seconds that the server asked for."""
 
-    def __init__(self, found: str, expected: str, wait: float = 0.0) -> None:
-        super().__init__(found)
-        self.found, self.expected, self.wait = found, expected, wait
+    found: str
+    expected: str
+    wait: float = 0.0
 
 
 class QuotaUsed(UserError):  # noqa: N818 - no fault of anybody
@@ -129,21 +130,16 @@ QUOTA_IN_WORDS = re.compile(rb"[Qq]uota will be replenished in (\d{1,3}):(\d\d):
 
 @contextmanager
 def open_client(**settings: Any) -> Iterator[Client]:
-    """Open a client with some of its fields, and close its connections at the end.
-
-    Proxies and certificates come from the environment (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE); certificates are always
-    verified.
-    """
+    """Open a client with some of its fields; proxies and certificates come from the environment (HTTPS_PROXY, SSL_CERT_FILE)."""
     for name in ("httpx", "httpcore"):  # they would log what a server says, which may repeat a key
         logging.getLogger(name).setLevel(logging.WARNING)
     client = Client(**settings)
     timeout = httpx.Timeout(client.read_seconds, connect=client.connect_seconds)
     # A publisher can tell whose requests they are.
     agent = f"tradegoals/{version('tradegoals')} (python-httpx/{httpx.__version__})"
+    sent = {"User-Agent": agent, "Accept-Encoding": "gzip"}
     try:
-        client.http = httpx.AsyncClient(
-            timeout=timeout, headers={"User-Agent": agent, "Accept-Encoding": "gzip"}
-        )
+        client.http = httpx.AsyncClient(timeout=timeout, headers=sent)
     except (ImportError, ValueError, OSError) as error:
         found = "cannot be started with this proxy or certificate setting"
         raise UserError(f"HTTP client: {found}: {error}") from None
@@ -155,12 +151,7 @@ def open_client(**settings: Any) -> Iterator[Client]:
 
 
 def get(client: Client, request: Request) -> Answer:
-    """Ask once, and again after faults that may pass: the complete answer, with status 200 or 204.
-
-    What may not pass is told at once, else the fault of the last attempt. Between attempts a random part of a bound that
-    doubles each time is waited, between half and all ("equal jitter", Brooker, AWS Architecture Blog, 2015), so that many
-    clients do not come back at once.
-    """
+    """Ask, and again after faults that may pass, waiting with "equal jitter" (Brooker, AWS Architecture Blog, 2015)."""
 
     def wait(state: tenacity.RetryCallState) -> float:
         bound = min(client.longest_wait, client.first_wait * 2 ** (state.attempt_number - 1))
@@ -205,7 +196,7 @@ async def _attempt(client: Client, request: Request) -> Answer:
     except httpx.TimeoutException as error:
         fault = Again(f"no answer in time ({type(error).__name__})", "one within the time limit")
     except httpx.TransportError as error:
-        if is_certificate_fault(error):
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):  # asking again would not help
             valid = f"a valid one{_without_tls(url)}"
             raise refuse(url, f"a certificate that cannot be trusted ({error})", valid) from None
         fault = Again(f"a broken connection ({type(error).__name__}: {error})", "a complete answer")
@@ -238,14 +229,11 @@ async def _receive(
 
 async def _body(client: Client, where: str, response: httpx.Response, headers: dict[str, str]) -> bytes:
     """Read a body within its bounds, and decompress it: a gzip that ends too early is a fault that may pass."""
-    encoding, declared = (
-        headers.get("content-encoding", "").strip().lower(),
-        headers.get("content-length", ""),
-    )
+    encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in ("identity", "gzip", ""):
         raise refuse(where, f"the encoding {quote(encoding)}", "gzip or none")
     limit, sent = client.received_bytes, bytearray()
-    if declared.isdecimal() and int(declared) > limit:
+    if (declared := headers.get("content-length", "")).isdecimal() and int(declared) > limit:
         raise refuse(where, f"a body of {declared} bytes", f"at most {limit}")
     async for chunk in response.aiter_raw():
         sent += chunk
@@ -327,12 +315,3 @@ def _without_tls(url: str) -> str:
     """Say what else there is where the host may speak http alone."""
     plain_host = url.startswith("https:") and urlsplit(url).hostname in PLAIN_HOSTS
     return "; this host may speak http alone: --allow-http lets it" if plain_host else ""
-
-
-def is_certificate_fault(error: BaseException | None) -> bool:
-    """Whether a fault comes from verifying a certificate: asking again would not help."""
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -69,8 +69,7 @@ def read(body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
     if set(map(type, rows)) - {dict}:
         raise refuse(where, "rows of another shape", "an object for each")
     # A row that says nothing of a part is taken as whole.
-    for name, whole in WHOLE.items():
-        rows = [row for row in rows if str(row.get(name, whole)) == whole]
+    rows = [row for row in rows if all(str(row.get(name, whole)) == whole for name, whole in WHOLE.items())]
     wanted = (*CODES, "flowCode", "freqCode", *VALUES)
     table = pd.DataFrame({name: [row.get(name) for row in rows] for name in wanted}, dtype="object")
     return _to_frame(table, where), []
@@ -80,17 +79,14 @@ def _to_frame(table: pd.DataFrame, where: str) -> pd.DataFrame:
     """Return the columns that all sources give; rows without a value are left out."""
     if other := sorted(set(map(str, table["flowCode"])) - set(FLOWS)):
         raise refuse(where, f"the flow {quote(other[0])}", "X or M")
-    for name in CODES:
-        if other := sorted({kind.__name__ for kind in set(map(type, table[name]))} - {"int", "str"}):
-            raise refuse(where, f"{name} of type {other[0]}", "codes")
     value, fob, cif = (
         pd.Series([tables.to_number(one, f"{where}: {name}") for one in table[name]], dtype="float64")
         for name in VALUES
     )
-    frame = table.rename(columns=CODES)[[*CODES.values()]].astype("str")
     # Countries differ: some value their imports FOB. Where neither value is given it stays open.
-    blank = pd.Series("", frame.index, dtype="str")
+    blank = pd.Series("", table.index, dtype="str")
     valuation = blank.mask(value == fob, "FOB").mask(value == cif, "CIF").mask((fob == cif) & fob.notna(), "")
-    flow, freq = table["flowCode"].map(FLOWS).astype("str"), table["freqCode"].fillna("A").astype("str")
-    frame = frame.assign(flow=flow, freq=freq, value=value, unit="USD", valuation=valuation)
-    return frame[value.notna()].reset_index(drop=True)
+    said = {name: table[code].map(str) for code, name in CODES.items()}
+    said |= {"flow": table["flowCode"].map(FLOWS), "freq": table["freqCode"].fillna("A")}
+    frame = pd.DataFrame(said, dtype="str").assign(unit="USD")
+    return frame.assign(value=value, valuation=valuation)[value.notna()].reset_index(drop=True)

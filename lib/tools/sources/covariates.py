@@ -13,7 +13,7 @@ Only years that are over count. A trade figure of a period is converted at the m
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
@@ -25,8 +25,8 @@ from lib.economies import check_currency, find_economy
 from lib.errors import UserError, quote
 from lib.figures import load_covariates
 from lib.series import PER_USD, exchange_rates
-from lib.tools.curation import Row
-from lib.tools.sources import observations, tables
+from lib.tools import curation
+from lib.tools.sources import tables
 from lib.tools.sources.client import error_words, refuse
 from lib.tools.sources.publishers import DESCRIBED, publisher
 from lib.tools.sources.snapshots import Desk, Snapshot
@@ -129,7 +129,7 @@ LONGEST_PAUSE = 15  # days without a new rate: the Russian New Year holidays tak
 
 def mean_of(days: pd.Series, period: str, known: str) -> float | None:
     """Return the mean of a period's daily rates; None where it was not over on the day `known`, or a pause is too long."""
-    first, last = observations.first_day(period), observations.last_day(period)
+    first, last = map(pd.Timestamp, curation.read_period(period))
     inside = days[first:last]
     longest = max((later - earlier).days for earlier, later in pairwise([first, *inside.index, last]))
     is_whole = len(inside) and longest <= LONGEST_PAUSE and last < pd.Timestamp(known)
@@ -179,40 +179,34 @@ def rates_of(currencies: Iterable[str]) -> dict[str, Recipe]:
     return found
 
 
-@dataclass(frozen=True)
-class Renewed:
-    """Rows that are new or have another value, by what differs in words; and what a reader must know."""
-
-    changed: dict[str, Row] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-
-def renew(sources: list[str], desk: Desk, currencies: Iterable[str] = ()) -> Renewed:
-    """Ask the sources for every covariate, or the rates of some currencies; one that fails is a note, unless all do."""
+def renew(
+    sources: list[str], desk: Desk, currencies: Iterable[str] = ()
+) -> tuple[dict[str, curation.Row], list[str]]:
+    """Ask for every covariate, or some currencies: rows that are new or changed, by what differs, and notes of what failed."""
     kept, this_year = load_covariates().astype({"year": "int64"}), desk.client.now().year
     old = kept.set_index(["variable", "year"])["value"].to_dict()
     there = set(exchange_rates(kept, pd.Timestamp.max)) - {"USD"}
     known = rates_of(currencies) or RECIPES | rates_of(there)
     wanted = {name: recipe for name, recipe in sorted(known.items()) if recipe.source in sources}
-    renewed, faults = Renewed(), list[UserError]()
+    changed, notes, faults = dict[str, curation.Row](), list[str](), list[UserError]()
     for name, recipe in wanted.items():
         try:
             found, at = annual(recipe, range(publisher(recipe.source).first_year, this_year), desk)
         except UserError as error:
             faults.append(error)
-            renewed.notes.append(f"{name}: stays as it is: {error}")
+            notes.append(f"{name}: stays as it is: {error}")
             continue
         found = found[found.index < this_year]
         if found.empty:
-            renewed.notes.append(f"{name}: {publisher(recipe.source).title} has no value of {recipe.series}")
+            notes.append(f"{name}: {publisher(recipe.source).title} has no value of {recipe.series}")
         about = {"unit": recipe.unit, "source_url": at}
         for year, value in found.items():
             if words := _difference(f"{name} {year}", old.get((name, year)), value, recipe.unit):
                 written = np.format_float_positional(value, trim="-")
-                renewed.changed[words] = {"year": str(year), "variable": name, "value": written} | about
+                changed[words] = {"year": str(year), "variable": name, "value": written} | about
     if faults and len(faults) == len(wanted):
         raise faults[0]
-    return renewed
+    return changed, notes
 
 
 SAME = 5e-5

@@ -80,9 +80,8 @@ def table_of(rows: Iterable[list[Any]], where: str, **about: Any) -> Table:
     width = max(map(len, kept), default=0)
     if len(kept) > LONGEST or len(kept) * width > MOST:
         raise refuse(where, f"{len(kept)} or more rows and {width} columns", "a smaller table")
-    cells = np.full((len(kept), width), None, dtype=object)
-    for number, row in enumerate(kept):
-        cells[number, : len(row)] = row
+    filled = [[*row, *[None] * (width - len(row))] for row in kept]
+    cells = np.array(filled, dtype=object).reshape(len(kept), width)
     exact = each(lambda cell: isinstance(cell, float), cells).astype(bool)
     return Table(each(text_of, cells), exact, [*map(len, kept)], **about)
 
@@ -279,13 +278,9 @@ def _sdmx_record(obs: Any) -> dict[str, Cell]:
 
 def _json_records(text: str, where: str) -> list[dict[str, Any]]:
     """Return the records of a JSON: SDMX-JSON, the longest list of objects wherever it lies, columns, or an object a line."""
-    try:
-        content = parse_json(text, where)
-    except UserError as error:
-        try:
-            content = [parse_json(line, where) for line in text.splitlines() if line.strip()]
-        except UserError:
-            raise error from None
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    by_line = len(lines) > 1 and all(line[0] == "{" and line[-1] == "}" for line in lines)
+    content: Any = [parse_json(line, where) for line in lines] if by_line else parse_json(text, where)
     with suppress(KeyError, IndexError, TypeError, AttributeError, ValueError):
         return _sdmx_json(content.get("data", content))
     return max(_lists(content), key=len, default=[]) or _columns(content)
@@ -374,11 +369,7 @@ def _read_workbook(body: bytes, where: str) -> list[Table]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Nothing on standard error meanwhile: the reader, which is of Rust, prints a panic before it raises it."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # there is no standard error
-        yield
-        return
+    kept = os.dup(2)
     try:
         with Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
@@ -443,9 +434,8 @@ def _check_repeats(part: IO[bytes], where: str) -> None:
             rows += _count(one, f"{space}}}number-rows-repeated") or 1
             last, width = rows if filled else last, max(width, filled)
         if max(last, number) > LONGEST or last * width > MOST:
-            raise refuse(
-                where, f"rows or cells repeated up to {last} rows and {width} columns", "a smaller table"
-            )
+            found = f"rows or cells repeated up to {last} rows and {width} columns"
+            raise refuse(where, found, "a smaller table")
         one.clear()
 
 

@@ -21,6 +21,12 @@ from lib.tools.sources.snapshots import Desk
 FLOW = "/data/dataflow/IMF.STA/IMTS/+/"
 DIMENSIONS = ("COUNTRY", "INDICATOR", "COUNTERPART_COUNTRY", "FREQUENCY")
 INDICATORS = {"XG_FOB_USD": ("export", "FOB"), "MG_CIF_USD": ("import", "CIF")}
+NAMES = {
+    "COUNTRY": "reporter",
+    "COUNTERPART_COUNTRY": "partner",
+    "FREQUENCY": "freq",
+    "TIME_PERIOD": "period",
+}
 MULTIPLIERS = ("UNIT_MULT", "UNIT_MULTIPLIER", "MULTIPLIER")
 
 
@@ -47,28 +53,19 @@ def read(body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
         if scaled := sorted(set(rows[name].unique()) - {"", "0"}):
             raise refuse(where, f"{name} {quote(scaled[0])}", "dollars without a multiplier")
     blank = pd.Series("", rows.index, dtype="str")
-    day, estimated = (
-        rows.get("PUBLICATION_DATE", blank).str[:10],
-        rows.get("STATUS", blank).str.lower() == "e",
-    )
-    flow, valuation = (
-        rows["INDICATOR"].map({name: two[at] for name, two in INDICATORS.items()}) for at in (0, 1)
-    )
+    day = rows.get("PUBLICATION_DATE", blank).str[:10]
+    estimated = rows.get("STATUS", blank).str.lower() == "e"
     if count := int(estimated.sum()):
         words = f"{count} of {len(rows)} values are estimates of the IMF, not reported by the country"
         notes.append(f"IMF: {words}")
-    texts = {
-        "reporter": rows["COUNTRY"],
-        "partner": rows["COUNTERPART_COUNTRY"],
-        "flow": flow,
-        "valuation": valuation,
-        "freq": rows["FREQUENCY"],
-        "period": rows["TIME_PERIOD"],
-        "published": day.where(day.str.fullmatch(r"\d{4}-\d\d-\d\d"), ""),
-        "status": pd.Series("ok", rows.index).mask(estimated, "estimate"),
-    }
+    found = rows.rename(columns=NAMES)[[*NAMES.values()]].assign(
+        flow=rows["INDICATOR"].map({name: flow for name, (flow, _) in INDICATORS.items()}),
+        valuation=rows["INDICATOR"].map({name: valuation for name, (_, valuation) in INDICATORS.items()}),
+        published=day.where(day.str.fullmatch(r"\d{4}-\d\d-\d\d"), ""),
+        status=blank.mask(estimated, "estimate").mask(~estimated, "ok"),
+    )
     value = [tables.to_number(one, f"{where}: OBS_VALUE") for one in rows["OBS_VALUE"]]
-    return pd.DataFrame(texts, dtype="str").assign(value=value, unit="USD").reset_index(drop=True), notes
+    return found.astype("str").assign(value=value, unit="USD").reset_index(drop=True), notes
 
 
 def _asked_for(rows: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
@@ -77,10 +74,9 @@ def _asked_for(rows: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]
     deleted = rows.get("ACTION", pd.Series("", rows.index)) == "D"
     if count := int(deleted.sum()):
         notes.append(f"{where}: {count} rows that are to be deleted (ACTION D) left out")
-    rows = rows[~deleted]
-    other = rows.loc[~rows["INDICATOR"].isin(list(INDICATORS)), "INDICATOR"]
-    if len(other) and len(other) == len(rows):
-        raise refuse(where, f"the indicator {quote(other.iloc[0])}", " or ".join(INDICATORS))
-    if len(other):
+    kept = rows[~deleted & rows["INDICATOR"].isin(list(INDICATORS))]
+    if len(other := rows.loc[~deleted, "INDICATOR"].drop(kept.index)):
+        if kept.empty:
+            raise refuse(where, f"the indicator {quote(other.iloc[0])}", " or ".join(INDICATORS))
         notes.append(f"{where}: {len(other)} rows of the indicator {quote(other.iloc[0])} left out")
-    return rows.drop(other.index), notes
+    return kept, notes

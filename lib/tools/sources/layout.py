@@ -151,9 +151,8 @@ class Layout:
 
     def find_values_beside(self) -> None:
         """The values beside periods, or of a table that has one period in all."""
-        beside = (
-            self.number.any(axis=1) & self.whole.any(axis=1) & ((self.number | self.whole).sum(axis=1) > 1)
-        )
+        several = (self.number | self.whole).sum(axis=1) > 1
+        beside = self.number.any(axis=1) & self.whole.any(axis=1) & several
         start = int(beside.argmax()) if beside.any() else len(self.text)
         columns = self.columns_of_periods(start) if beside.any() else []
         if not columns:

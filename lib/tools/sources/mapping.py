@@ -29,6 +29,11 @@ class Strict(BaseModel, extra="forbid", frozen=True, coerce_numbers_to_str=True)
     """Refuses fields that it does not know."""
 
 
+def listed(said: Any) -> list[Any]:
+    """What may be said once, or as a list: columns or rows, of which a period may need two."""
+    return said if isinstance(said, list) else [] if said is None else [said]
+
+
 class Axis(Strict):
     """What says one thing of an observation: the whole table (`is`), a column, or a row of names above the values."""
 
@@ -45,16 +50,6 @@ class Axis(Strict):
         if [self.always, self.column, self.row].count(None) != 2 and not months_above_years:
             raise ValueError("either `is` or `column` (or `row`, of names above the values)")
         return self
-
-    @property
-    def columns(self) -> list[str]:
-        """The columns that are named, of which a period may need two."""
-        return [self.column] if isinstance(self.column, str) else list(self.column or [])
-
-    @property
-    def levels(self) -> list[int]:
-        """The rows of names that are named."""
-        return [self.row] if isinstance(self.row, int) else list(self.row or [])
 
 
 class Period(Axis):
@@ -137,7 +132,7 @@ class Mapping(Strict):
     @property
     def columns(self) -> list[str]:
         """The columns that are named, each once."""
-        axes = [name for axis in self.axes.values() for name in axis.columns]
+        axes = [name for axis in self.axes.values() for name in listed(axis.column)]
         values = [one.column for one in self.flows if one.column]
         return list(dict.fromkeys([*axes, *values, *self.rows, *self.fill]))
 
@@ -161,13 +156,8 @@ class Mapping(Strict):
 @lru_cache(maxsize=1000)
 def to_unit(text: str) -> tuple[str, int]:
     """Return the currency and the power of ten of a unit, which must say both."""
-    code, _, rest = text.partition(" ")
-    if re.fullmatch("[A-Z]{3}", code) and code in CURRENCIES:
-        ten = read_unit(rest)[1] if rest else 0
-        if ten is not None and not read_unit(rest)[0]:
-            return code, ten
-    currency, ten = read_unit(text)
-    if not currency or currency not in CURRENCIES or ten is None:
+    currency, ten = (text, 0) if text in CURRENCIES else read_unit(text)
+    if not currency or ten is None:
         raise ValueError(f"expected {UNITS}")
     return currency, ten
 

@@ -43,18 +43,14 @@ class Question:
         return f"{self.source}: {self.reporters[0].name}–{partner}, {span}"
 
 
-def canonical(text: str, freq: str) -> str | None:
-    """Return a period as it is written here ("2020-M01" and "202001" are "2020-01"), or None where it is none."""
-    match = re.fullmatch(SHAPES[freq], text, re.ASCII)
-    is_period = match and FIRST_YEAR <= int(match[1]) <= LAST_YEAR
-    return "-".join(filter(None, match.groups())) if match and is_period else None
-
-
-def canonical_all(texts: pd.Series, freq: str, where: str) -> pd.Series:
-    """Return periods as they are written here; one that is none is refused."""
-    written = {text: canonical(text, freq) for text in texts.unique()}
-    if wrong := [text for text, period in written.items() if period is None]:
-        raise refuse(where, f"the period {quote(str(wrong[0]))}", f"an {FREQUENCIES[freq]} one")
+def canonical(texts: pd.Series, freq: str, where: str) -> pd.Series:
+    """Return periods as they are written here ("2020-M01" and "202001" are "2020-01"); one that is none is refused."""
+    written = {}
+    for text in texts.unique():
+        match = re.fullmatch(SHAPES[freq], text, re.ASCII)
+        if not match or not FIRST_YEAR <= int(match[1]) <= LAST_YEAR:
+            raise refuse(where, f"the period {quote(text)}", f"an {FREQUENCIES[freq]} one")
+        written[text] = "-".join(filter(None, match.groups()))
     return texts.map(written).astype("str")
 
 
@@ -62,21 +58,6 @@ def periods_of(years: range, freq: str) -> list[str]:
     """Return every period of the years, in order."""
     span = pd.period_range(f"{years[0]}-01", f"{years[-1]}-12", freq=freq.replace("A", "Y"))
     return span.strftime(WRITTEN[freq]).tolist()
-
-
-def first_day(period: str) -> pd.Timestamp:
-    """Return the first day of a period."""
-    return _span(period.partition("..")[0]).start_time.normalize()
-
-
-def last_day(period: str) -> pd.Timestamp:
-    """Return the last day of a period."""
-    return _span(period.rpartition("..")[2]).end_time.normalize()
-
-
-def _span(period: str) -> pd.Period:
-    freq = "Y" if len(period) == 4 else "Q" if "Q" in period else "M"
-    return pd.Period(period.replace("-Q", "Q"), freq=freq)
 
 
 def name_gaps(asked: Iterable[str], found: Iterable[str]) -> str:
@@ -171,8 +152,7 @@ def with_years(rows: pd.DataFrame) -> pd.DataFrame:
 def with_totals(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return rows with totals, export + import, of the periods that have both but none; and the periods with one flow alone.
 
-    A total carries the snapshot of its export (both flows are in it, but for panels of UN Comtrade's preview), is an
-    estimate where one of them is, and is known from the later of their days. Beside totals of its own no flow is named.
+    A total carries the snapshot of its export, is an estimate where one of them is, and known from the later of their days.
     """
     own = rows["flow"] == "total"
     if rows.empty or own.all():

@@ -43,10 +43,9 @@ class Proposal(NamedTuple):
 
 
 def propose(path: Path, **given: Any) -> Proposal:
-    """Look at a file and propose how to read it: of several tables that of which most can be read.
+    """Propose how to read a file, of several tables that of which most can be read; what is unclear stands in `UnclearError`.
 
-    `given` is what the table does not say, or says wrongly: the options of `data import`, and the names used here of `places`
-    by their text. For everything that is missing, or could be meant in two ways, `UnclearError` has a question.
+    `given` is what the table does not say, or says wrongly: the options of `data import`, and names of `places` by their text.
     """
     given = {name: value for name, value in given.items() if value not in (None, "", {}, [])}
     where, about = shown_path(path), (given.get(name) for name in ("encoding", "separator", "sheet"))
@@ -130,9 +129,8 @@ class Look:
 
     def period_of_all(self) -> Said:
         """The one period of a table, as it was given or stands in the title."""
-        text = str(self.given.get("period", "")) or next(
-            filter(None, map(cells.period_in, self.headings)), ""
-        )
+        in_titles = next(filter(None, map(cells.period_in, self.headings)), "")
+        text = str(self.given.get("period", "")) or in_titles
         kinds = cells.read_period(text)
         if not kinds or {*kinds} & {"m", "q"}:
             first = ", ".join(filter(None, self.at.data[0][:4])) if self.at.data else ""
@@ -228,12 +226,12 @@ class Look:
             if given or share[spot.place] >= (0.25 if len(names) > 4 else 0.5):
                 kept.append(spot)
         kept.sort(key=lambda spot: (-share[spot.place], spot.is_code()))
-        return [spot for n, spot in enumerate(kept) if not any(self.same(spot, one) for one in kept[:n])]
 
-    def same(self, spot: Spot, other: Spot) -> bool:
-        """Whether two columns name the same places, such as names and codes."""
-        pairs = {(row[spot.place], row[other.place]) for row in self.at.data}
-        return all(self.place(one) == self.place(beside) for one, beside in pairs)
+        def same(spot: Spot, other: Spot) -> bool:  # such as names and codes
+            pairs = {(row[spot.place], row[other.place]) for row in self.at.data}
+            return all(self.place(one) == self.place(beside) for one, beside in pairs)
+
+        return [spot for n, spot in enumerate(kept) if not any(same(spot, one) for one in kept[:n])]
 
     def only_place(self, text: str) -> str:
         """The place beside the reporter that a name is about, such as "To Russia"; blank for none or several."""
@@ -257,13 +255,8 @@ class Look:
         for role in missing:
             if self.wanted[role] in known or (len({*known}) > 1 and not self.wanted[role]):
                 return role
-        if len({*known}) > 1 and "partner" in missing and self.wanted["partner"] != "World":
-            self.ask(
-                "partner",
-                f"no column of {quote(self.given['partner'])}",
-                nearest(self.given["partner"], {*known}),
-            )
-        return ""
+        several = len({*known}) > 1 and "partner" in missing and self.wanted["partner"] != "World"
+        return "partner" if several else ""  # it is asked for
 
     def party(self, role: str, spot: Spot) -> Said:
         """Texts that name places, as an axis; where one was given, its alone."""
@@ -275,7 +268,9 @@ class Look:
             rows = rows or {text: wanted for text in texts if text == wanted}
             left = {"others": "skip"} if len(rows) < len(texts) else {}
             if len({*names.values()}) > 1 and not rows and "World" not in (own, *names.values()):
-                self.ask(role, f"{quote(wanted)} nowhere in the {spot}", nearest(wanted, {*names.values()}))
+                row = f"no column of {quote(wanted)}" if "row" in spot.axis else ""
+                found = row or f"{quote(wanted)} nowhere in the {spot}"
+                self.ask(role, found, nearest(wanted, {*names.values()}))
             return spot.axis | {"names": rows} | left if rows else {"is": wanted}
         unknown = [quote(text) for text in texts if text not in names]
         if unknown:
@@ -331,9 +326,8 @@ class Look:
             own = [place for place in places if about[place] == read_place(partner)]
             own = own or [place for place in places if not about[place]]
             if places and not own:
-                self.ask(
-                    "partner", f"no column of {quote(partner)}", nearest(partner, {*about.values()} - {""})
-                )
+                others = nearest(partner, {*about.values()} - {""})
+                self.ask("partner", f"no column of {quote(partner)}", others)
             places = own or places[:1]
         flow = {place: read_flow(name[place]) for place in places}
         self.at.note_left_out("flow", [name[place] for place in places if flow[place] == ""])
@@ -385,11 +379,8 @@ class Look:
 
         def score(spot: Spot) -> int:
             own = [text for text in spot.texts if not WORDS["percent"].fullmatch(text.casefold())]
-            if (
-                own
-                and len(spot.texts) <= 50
-                and all(cells.is_unit(text, spot.axis["column"]) for text in own)
-            ):
+            units = [cells.is_unit(text, spot.axis["column"]) for text in own[:51]]
+            if 0 < len(units) <= 50 and all(units):
                 return 2 + all(read_unit(one)[1] is not None or one.isdigit() for one in own)
             # Flows may name units which differ, such as 出口(亿美元) and 进口(万美元).
             return len({unit for text in own if all(unit := read_unit(text)) and read_flow(text)}) > 1

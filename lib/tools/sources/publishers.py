@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import urlsplit
+
+from pydantic import SecretStr
 
 from lib.errors import UserError, nearest, quote
 
@@ -56,48 +57,24 @@ def base_of(source: str, bases: Mapping[str, str] | None = None, allow_http: boo
     base = (bases or {}).get(source) or os.environ.get(f"TRADEGOALS_{source.upper()}_URL") or known
     if allow_http and urlsplit(base).hostname in PLAIN_HOSTS:
         return base.replace("https://", "http://", 1).rstrip("/")
-    check_address(base)
-    return base.rstrip("/")
-
-
-def check_address(url: str) -> None:
-    """Refuse an address that is neither https nor http on the loopback interface, or that holds a password."""
-    parts = urlsplit(url)
+    parts = urlsplit(base)
     if parts.username or parts.password:
         raise UserError("address: found a name or password in it, expected it without")
     here = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
     if not parts.hostname or not (parts.scheme == "https" or here):
-        raise UserError(f"address: found {quote(url)}, expected https:// (http:// only on this machine)")
+        raise UserError(f"address: found {quote(base)}, expected https:// (http:// only on this machine)")
+    return base.rstrip("/")
 
 
-class Secret:
-    """A value that no text shows, not even a traceback with its variables: `reveal` is the one way to read it."""
-
-    def __init__(self, name: str, value: str) -> None:
-        self.name, self.reveal = name, lambda: value
-
-    def __repr__(self) -> str:
-        """Name it."""
-        return f"Secret({self.name})"
-
-    def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled, since a pickle is a file."""
-        raise TypeError(f"{self.name} is secret and cannot be written")
-
-
-def key_of(source: str) -> Secret | None:
-    """Return a source's key: of an environment variable, else of the operating system's keyring; None without.
-
-    In the keyring it stands under the service "tradegoals" and the same name:
-    `keyring set tradegoals COMTRADE_API_KEY`.
-    """
+def key_of(source: str) -> SecretStr | None:
+    """Return a source's key, of the environment, else of the keyring (`keyring set tradegoals COMTRADE_API_KEY`), or None."""
     if not (name := publisher(source).key):
         return None
     if not (value := os.environ.get(name, "").strip() or from_keyring(name)):
         return None
     if not (value.isascii() and value.isprintable()) or " " in value:
         raise UserError(f"{name}: found characters that no key has, expected letters, digits and marks")
-    return Secret(name, value)
+    return SecretStr(value)
 
 
 def from_keyring(name: str) -> str:
@@ -111,23 +88,16 @@ def from_keyring(name: str) -> str:
         return ""
 
 
-SHORTEST_ENCODED = 8  # characters: of a shorter key base64 would be found in any text
-
-
 @lru_cache(maxsize=8)
 def _pattern(value: str) -> re.Pattern[str]:
-    """Find a secret however a server may write it back.
-
-    Each of its characters may stand as it is, in the other case, or escaped as in addresses, JSON, Python or HTML; the whole
-    may be hexadecimal, or base64 at any of three offsets.
-    """
+    """Find a secret however a server writes it back: each character in any case or escaped, or the whole in hex or base64."""
     characters = []
     for character in value:
         number, plain = ord(character), re.escape(character)
         escaped = [rf"%(?:25)?{number:02x}", rf"\\u00{number:02x}", rf"\\x{number:02x}", rf"\\{plain}"]
         characters.append("|".join([plain, *escaped, f"&#0*{number};", f"&#x0*{number:x};"]))
     whole = ["".join(f"(?:{forms})" for forms in characters)]
-    if len(value) >= SHORTEST_ENCODED:
+    if len(value) >= 8:  # of a shorter key base64 would be found in any text
         whole.append(value.encode().hex())
         for offset in range(3):
             coded = base64.b64encode(b"\0" * offset + value.encode()).decode().rstrip("=")
@@ -137,12 +107,12 @@ def _pattern(value: str) -> re.Pattern[str]:
     return re.compile("|".join(whole), re.IGNORECASE)
 
 
-def redact(text: str, secret: Secret | None) -> str:
+def redact(text: str, secret: SecretStr | None) -> str:
     """Return a text without the secret."""
-    return _pattern(secret.reveal()).sub("***", text) if secret else text
+    return _pattern(secret.get_secret_value()).sub("***", text) if secret else text
 
 
-def redact_bytes(body: bytes, secret: Secret | None) -> bytes:
+def redact_bytes(body: bytes, secret: SecretStr | None) -> bytes:
     """Return a body without the secret, in whatever encoding: a server may repeat the key that it was sent."""
     encodings = ("latin-1", *(("utf-16-le", "utf-16-be") if b"\0" in body else ()))
     for encoding in encodings if secret else ():

@@ -17,7 +17,7 @@ from lib.tools.sources import cells, observations
 from lib.tools.sources.cells import Marks, read_period
 from lib.tools.sources.client import refuse
 from lib.tools.sources.grids import Grid, Table, read_tables, table_of
-from lib.tools.sources.mapping import Mapping, ValueColumn, to_unit
+from lib.tools.sources.mapping import Mapping, ValueColumn, listed, to_unit
 
 Observed = tuple[pd.DataFrame, list[str]]
 """Observations as `observations.check` gives them, their snapshot not known yet; and notes."""
@@ -72,7 +72,9 @@ class Reader:
         self.width = len(next(iter(self.names.values())))
         self.whole = joined(self.names.values())
         self.places = {name: self.place_of(name) for name in mapping.columns}
-        if outside := [row for axis in self.axes.values() for row in axis.levels if row not in self.names]:
+        if outside := [
+            row for axis in self.axes.values() for row in listed(axis.row) if row not in self.names
+        ]:
             expected = f"one of header_row: {[*self.names]}"
             raise refuse(where, f"row {outside[0]} outside the rows of names", expected)
 
@@ -85,10 +87,10 @@ class Reader:
         text, given = self.table.text, self.mapping.header_row
         if given == 0:
             return {0: [str(place + 1) for place in range(text.shape[1])]}, 1
-        numbers = [given] if isinstance(given, int) else list(given or [1])
+        numbers = listed(given) or [1]
         if given is None:
             wanted = {*self.mapping.columns}
-            axes = {row for axis in self.axes.values() for row in axis.levels}
+            axes = {row for axis in self.axes.values() for row in listed(axis.row)}
             has_all = (n for n, row in enumerate(text[:60], 1) if wanted <= {*row})
             numbers = sorted(axes | {next(has_all, 1)} if wanted or not axes else axes)
         if len(text) < numbers[-1]:
@@ -135,7 +137,7 @@ class Reader:
         for value in self.mapping.flows:
             for place in [self.places[value.column]] if value.column else free:
                 said = {
-                    role: " ".join(filter(None, (self.names[row][place] for row in axis.levels)))
+                    role: " ".join(filter(None, (self.names[row][place] for row in listed(axis.row))))
                     for role, axis in self.axes.items()
                     if axis.row
                 }
@@ -176,12 +178,12 @@ class Reader:
             text[:, place] = reaching(text[:, place])
         counts = np.ones(len(text), dtype=bool)
         for name, wanted in self.mapping.rows.items():
-            counts &= np.isin(text[:, self.places[name]], [wanted] if isinstance(wanted, str) else wanted)
-        said = {"unit": ""} | {
-            role: axis.always or [*map(" ".join, text[:, [self.places[name] for name in axis.columns]])]
-            for role, axis in self.axes.items()
-            if axis.always or axis.columns
-        }
+            counts &= np.isin(text[:, self.places[name]], listed(wanted))
+        said: dict[str, Any] = {"unit": ""}
+        for role, axis in self.axes.items():
+            columns = [text[:, self.places[name]] for name in listed(axis.column)]
+            if axis.always or columns:
+                said[role] = axis.always or [*map(" ".join, zip(*columns, strict=True))]
         missing, parts = ["", *self.mapping.missing], []
         for number, column in enumerate(self.columns):
             own = text[:, column.place]
@@ -208,7 +210,7 @@ class Reader:
 
     def place(self, role: str) -> str:
         """Where something of a role stands, for messages."""
-        return ", ".join(self.axes[role].columns if role in self.axes else []) or role
+        return ", ".join(listed(self.axes[role].column) if role in self.axes else []) or role
 
     def with_meanings(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return the values whose reporter, partner and flow are known, texts replaced; others are refused or left out."""
@@ -248,7 +250,7 @@ class Reader:
         if (left := periods == "").any():
             words = some(map(quote, rows.loc[left, "period"].unique()), 5)
             self.note(f"{left.sum()} values of other periods were left out: {words}")
-        rows = rows.assign(flag=rows["period"].map(cells.flag_of).astype(object), period=periods)[~left]
+        rows = rows.assign(flag=self.read(rows, ["period"], cells.flag_of), period=periods)[~left]
         marks = self.marks(rows.loc[~rows["exact"].astype(bool), "text"].unique())
         numbers = self.read(rows, ["text", "exact"], partial(self.number, marks))
         rows, numbers = rows[there := numbers.notna()], numbers[there]

@@ -7,7 +7,6 @@
 A record's folder is named by the question (source, path and parameters, not the host, which may be a mirror). Nothing
 is ever overwritten: an answer that has changed is another body and another record, that is, a new vintage. Two processes
 may write at once, and a stop at any moment leaves a file whole or absent.
-
 """
 
 import gzip
@@ -118,11 +117,9 @@ def read_record(path: Path) -> Snapshot:
         if record.pop("checksum", "") not in ("", _checksum(record)):  # older versions wrote none
             raise ValueError("its checksum is another")
         return Snapshot(**record)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError, OSError) as error:
         found = f"no record of a snapshot ({str(error).partition(chr(10))[0]})"
         raise UserError(f"{shown_path(path)}: found {found}, expected one") from None
-    except OSError as error:
-        raise UserError(f"{shown_path(path)}: cannot be read: {error.strerror}") from None
 
 
 def records(store: Path, question: Request | Snapshot) -> list[Snapshot]:
@@ -136,10 +133,7 @@ def vintages(store: Path, question: Request | Snapshot) -> list[Snapshot]:
 
 
 def first_of(store: Path, snapshot: Snapshot) -> Snapshot:
-    """Return the first record of the vintage that a snapshot belongs to: from then on it was known.
-
-    An answer that came, was replaced and comes again begins a vintage of its own.
-    """
+    """Return the first record of a snapshot's vintage; an answer that was replaced and comes again begins another one."""
     same = [one for one in vintages(store, snapshot) if one.sha256 == snapshot.sha256]
     return next((one for one in reversed(same) if one.retrieved <= snapshot.retrieved), snapshot)
 
@@ -170,9 +164,8 @@ def check_store(store: Path) -> list[Fault]:
         except UserError as error:
             found = str(error).removeprefix(f"{shown_path(path)}: found ").partition(", expected ")[0]
             aside = "none: it was set aside, and may be removed" * (path.suffix == UNREADABLE)
-            faults.append(
-                Fault(shown_path(path), 1, "", found, aside or "a record with its body; fetching mends it")
-            )
+            expected = aside or "a record with its body; fetching mends it"
+            faults.append(Fault(shown_path(path), 1, "", found, expected))
     return faults
 
 

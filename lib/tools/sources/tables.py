@@ -36,7 +36,9 @@ def read_json(body: bytes, where: str) -> Any:
 def _without_markup(text: str, where: str, expected: str) -> str:
     """Return a text that is none of markup."""
     if text.lstrip().startswith("<"):
-        raise refuse(where, f"{_kind_of_markup(text)} that begins {quote(text.strip())}", expected)
+        is_page = re.search(r"<(!doctype html|html|head|body)\b", text[:2000], re.IGNORECASE)
+        kind = "a web page" if is_page else "XML"
+        raise refuse(where, f"{kind} that begins {quote(text.strip())}", expected)
     return text
 
 
@@ -71,18 +73,11 @@ def parse_xml(content: bytes, where: str, expected: str) -> Any:
     try:
         root = etree.fromstring(content, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        kind = _kind_of_markup(content[:2000].decode("latin-1"))
-        raise refuse(where, f"{kind} that cannot be read ({str(error)[:200]})", expected) from None
+        raise refuse(where, f"XML that cannot be read ({str(error)[:200]})", expected) from None
     dtd = root.getroottree().docinfo.internalDTD
     if dtd is not None and dtd.entities():
         raise refuse(where, "XML that cannot be read (it defines entities)", expected)
     return root
-
-
-def _kind_of_markup(text: str) -> str:
-    """Say what a text is that begins with "<"."""
-    is_page = re.search(r"<(!doctype html|html|head|body)\b", text[:2000], re.IGNORECASE)
-    return "a web page" if is_page else "XML"
 
 
 def to_number(value: Any, where: str) -> float:
@@ -110,12 +105,9 @@ def read_columns(
     if not text.endswith("\n"):
         # A last value that was cut in half would be another number.
         raise refuse(where, "a last row without its end", "a complete CSV, the last line ended")
-    try:
-        header = next(csv.reader([text.split("\n", 1)[0].rstrip("\r")], strict=True), [])
-    except csv.Error as error:
-        raise refuse(where, f"a header that cannot be read ({error})", "names of columns") from None
-    for name, times in ((name, header.count(name)) for name in needed):
-        if times != 1:
+    header = next(csv.reader([text[:100_000].split("\n", 1)[0].rstrip("\r")]))
+    for name in needed:
+        if (times := header.count(name)) != 1:
             found = f"the column {name} {times} times" if times else f"no column {name}"
             raise refuse(where, found, "it once" if times else nearest(name, header))
     # A large answer is not held twice.

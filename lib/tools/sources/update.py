@@ -21,9 +21,8 @@ from lib.errors import UserError
 from lib.series import exchange_rates, no_rate
 from lib.tools import curation
 from lib.tools.sources.client import NothingThere, QuotaUsed
-from lib.tools.sources.fetch import FAULTS_IN_A_ROW, pair_question
 from lib.tools.sources.publishers import publisher
-from lib.tools.sources.record import Written, fetch_pair
+from lib.tools.sources.record import FAULTS_IN_A_ROW, Written, fetch_pair, pair_question
 from lib.tools.sources.snapshots import Desk
 
 CHEAPEST_FIRST = ("imf", "comtrade")
@@ -56,23 +55,19 @@ def update(years: range, desk: Desk) -> Updated:
     notes = [no_rate(one, "any year") for one in sorted({_currency_of(row) for row in pending} - {*rates})]
     # No figure here says anything of a sector, such as farm goods.
     whole = [row for row in pending if not row["sector"]]
-    before = [(_state_of(row), _answer_to(row, _levels_of(row, today), today)) for row in whole]
+    before = [_answer_to(row, _levels_of(row, today), today) for row in whole]
     updated, failed = Updated(pending=len(pending), notes=notes), Counter[str]()
     for pair in dict.fromkeys((row["reporter"], row["partner"]) for row in whole):
         if all(one.casefold() in known_names() for one in pair):  # groups and provinces have no live source
             updated.written.extend(_fetch_from_cheapest(*pair, years, desk, failed, notes))
-    for row, (state, old) in zip(whole, before, strict=True):
-        levels = _levels_of(row, today)
-        if _state_of(row) != state and (words := _move_of(row, old, _answer_to(row, levels, today))):
+    came = {one.reporter for one in updated.written if any(one.added[:2])}
+    for row, old in zip(whole, before, strict=True):
+        levels, parties = _levels_of(row, today), {row["reporter"], row["partner"]}
+        if parties & came and (words := _move_of(row, old, _answer_to(row, levels, today))):
             updated.moved.append(words)
         if new := decide(row, levels, today):
             updated.decided.append(new)
     return updated
-
-
-def _state_of(target: curation.Row) -> tuple[Any, ...]:
-    """Return what changes when something that may move the answer is fetched."""
-    return fetched.state(target["reporter"]), fetched.state(target["partner"])
 
 
 def _fetch_from_cheapest(
@@ -123,10 +118,7 @@ def _levels_of(target: curation.Row, today: date) -> pd.Series:
 
 def _needed_mn(target: curation.Row, levels: pd.Series) -> float:
     """Return the level that a target asks for, in millions of its currency; NaN where that cannot be told."""
-    value, (first, last) = (
-        float(target["target_value"] or "nan"),
-        (target["base_year"], target["target_year"]),
-    )
+    value, first, last = float(target["target_value"] or "nan"), target["base_year"], target["target_year"]
     base = float(levels.get(int(first or 0), math.nan))
     if target["measure"] == "multiple":
         return value * base

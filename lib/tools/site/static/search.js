@@ -5,31 +5,28 @@
 // Letters and digits without accents, with one space for whatever else.
 const plain = (text) =>
   text.normalize("NFKD").replace(/\p{M}/gu, "").replace(/[^\p{L}\p{N}]/gu, " ").toLowerCase();
-const [query, count, hits] = ["q", "count", "hits"].map((id) => document.getElementById(id));
+const [query, count, hits, pattern] = ["q", "count", "hits", "hit"].map((id) => document.getElementById(id));
 const documents = [...self.SITE_WORDS, ...self.DATA_WORDS].map(([title, address, kind, text]) => (
   { title, address, kind, text, name: ` ${plain(title)}`, words: ` ${plain(text)}` }
 ));
-const vocabulary = new Set(documents.flatMap(({ name, words }) => `${name}${words}`.split(" ")));
+const vocabulary = [...new Set(documents.flatMap(({ name, words }) => `${name}${words}`.split(" ")))].sort();
 
 // A word that begins like one in the title counts most, then one in the text, then a part of a word.
 const score = ({ name, words }, word) =>
   name.includes(` ${word}`) ? 10 : words.includes(` ${word}`) ? 3 : Number(`${name}${words}`.includes(word));
 
-// Letters to put in, take out or change to make one word of the other (Levenshtein 1966).
-const distance = (one, other) => [...one].reduce(
-  (above, letter, row) => [...other].reduce(
-    (line, at, k) => [...line, Math.min(line[k] + 1, above[k + 1] + 1, above[k] + (letter !== at))],
-    [row + 1],
-  ),
-  [...other, 0].map((_, column) => column),
-).at(-1);
+// Whether one word becomes the other by putting in, taking out or changing so many letters.
+const isNear = (one, other, most) => {
+  if (!one || !other) return one.length + other.length <= most;
+  if (one[0] === other[0]) return isNear(one.slice(1), other.slice(1), most);
+  const steps = most ? [[1, 0], [0, 1], [1, 1]] : [];
+  return steps.some(([from, to]) => isNear(one.slice(from), other.slice(to), most - 1));
+};
 
 const meant = (word) => {
   if (word.length < 4 || documents.some((found) => score(found, word))) return word;
-  const most = word.length < 8 ? 1 : 2;
-  const near = [...vocabulary].filter(({ length }) => length > 3 && Math.abs(length - word.length) <= most)
-    .map((known) => [distance(word, known), known]).filter(([far]) => far <= most);
-  return near.sort()[0]?.[1] ?? word;
+  const nearest = (most) => vocabulary.find((known) => known.length > 3 && isNear(word, known, most));
+  return nearest(1) ?? (word.length < 8 ? word : nearest(2) ?? word);
 };
 
 // "黑龙江" and "russian federation" are words for Heilongjiang and Russia.
@@ -38,25 +35,22 @@ const withNames = (text) =>
   names.reduce((said, [other, name]) => said.replaceAll(` ${other} `, ` ${name} `), ` ${text} `);
 
 const show = ({ title, address, kind, text, words }, asked) => {
-  const hit = document.getElementById("hit").content.cloneNode(true);
-  const [link, small, part] = hit.querySelectorAll("a, span, p");
+  const hit = pattern.content.cloneNode(true), [link, small, part] = hit.querySelectorAll("a, span, p");
   const places = asked.map((word) => words.indexOf(word) - 1).filter((place) => place >= 0);
-  const from = Math.max(0, Math.min(...places, text.length) - 60), cut = text.slice(from, from + 220);
-  link.href = `../${address}`;
-  link.textContent = title;
+  const from = Math.max(0, Math.min(...places, text.length) - 60);
+  Object.assign(link, { href: `../${address}`, textContent: title });
   small.textContent = ` ${kind}`;
-  part.textContent = `${from ? "…" : ""}${cut}${text.length > from + 220 ? "…" : ""}`;
+  part.textContent = `${from ? "…" : ""}${text.slice(from)}`;
   return hit;
 };
 
 const search = () => {
   const asked = withNames(plain(query.value).replace(/ +/g, " ").trim()).split(" ").filter(Boolean);
-  const words = asked.map(meant);
+  const words = asked.map(meant), corrected = words.filter((word, place) => word !== asked[place]);
   const scored = documents.map((found) => [found, words.map((word) => score(found, word))])
     .filter(([, scores]) => scores.length && scores.every(Boolean))
     .map(([found, scores]) => [found, scores.reduce((sum, one) => sum + one)]).sort(([, a], [, b]) => b - a);
   hits.replaceChildren(...scored.slice(0, 50).map(([found]) => show(found, words)));
-  const corrected = words.filter((word, place) => word !== asked[place]);
   const taken = corrected.length ? `Taken for ${corrected.join(", ")}: ` : "";
   const cut = scored.length > 50 ? ", the first 50 shown" : "";
   const said = `${taken}${scored.length || "No"} page${scored.length === 1 ? "" : "s"} and rows${cut}`;
@@ -65,9 +59,4 @@ const search = () => {
 
 query.value = new URLSearchParams(location.search).get("q") ?? "";
 query.addEventListener("input", search);
-query.form.addEventListener("submit", (event) => {
-  event.preventDefault();
-  history.replaceState(null, "", `?q=${encodeURIComponent(query.value)}`);
-  search();
-});
 search();

@@ -13,8 +13,8 @@ const releaseDays = (state) =>
 function recordOf(state) {
   if (state.reporter === OWN) return readFigures(state.own);
   const then = flowOf(state).levels[state.currency].filter(([day]) => day <= state.as_of);
-  const changes = then.flatMap(([, changed]) => changed);  // a year without a value is no longer used
-  const record = new Map(changes.map(([year, value, grade, id]) => [year, { value, grade, id }]));
+  const record = new Map(then.flatMap(([, changed]) => changed)
+    .map(([year, value, grade, id]) => [year, { value, grade, id }]));  // without a value: no longer used
   return new Map([...record].filter(([, { value }]) => value !== undefined).sort(([a], [b]) => a - b));
 }
 
@@ -38,17 +38,13 @@ function gapOf(state, record) {
   if (!gap) return null;  // begins before hidden years and ends long after them: the notebooks have it
   const [, expected, pieces, later, chains] = gap, known = DATA.expected[expected];
   if (typeof expected === "string") throw new Problem(expected);
-  return {
-    ...known, source: DATA.classes[known.source], from, later, since: then.day,
-    pieces: pieces.map((places) => places.map((place) => DATA.pieces[place])),
-    chains: chains.map((place) => DATA.chains[place]),
-  };
+  return { ...known, source: DATA.classes[known.source], from, later, since: then.day, pieces, chains };
 }
 
 /** The law to the deadline, its unknown years, and the evidence in it by kind (lib.outlook.of). */
 function learn({ baseYear, deadline }, record, gap, { reporter }) {
   const within = (year) => year > baseYear && year <= deadline;
-  const chain = gap.chains.find(({ whole: [first, last], years }) =>
+  const chain = gap.chains.map((place) => DATA.chains[place]).find(({ whole: [first, last], years }) =>
     first <= baseYear && baseYear <= last && years.some(within));
   let end = chain?.whole[1] ?? baseYear;
   while (!chain && record.has(end + 1)) end++;
@@ -63,7 +59,8 @@ function learn({ baseYear, deadline }, record, gap, { reporter }) {
   const later = [...record.keys()].filter((year) => year > deadline && year <= (chain ? end : after));
   if (chain) evidence["larger flows"] = `${chain.top} ${yearSpans(chain.years.filter(within))}`;
   if (later.length) evidence["later level"] = `${reporter} ${yearSpans(later)}`;
-  gap.pieces.forEach((stretches, k) => {
+  gap.pieces.forEach((places, k) => {
+    const stretches = places.map((place) => DATA.pieces[place]);
     const [years = [], sums, told] = stretches.find(([[first]]) => first > baseYear) ?? [];
     const count = years.filter(within).length;
     if (!count) return;

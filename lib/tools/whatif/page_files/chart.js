@@ -1,17 +1,8 @@
-// The figure: record, path of the goal and fan, drawn as SVG with direct labels. Classes, not colours: the
-// style sheet serves light, dark, print and grey.
+// What the figure shows, at places in per cent of its width and height; the page draws it.
 
-const MARKS = ["published", "converted", "implied"];
+const MARKS = ["published", "converted", "implied"], LABELS_APART = 6;
 
-/** An SVG element. */
-function shape(name, attributes, ...inside) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value.toFixed?.(2) ?? value);
-  node.append(...inside);
-  return node;
-}
-
-/** What the figure shows: levels around the goal's years, its path, the fan, the ends of both axes. */
+/** Levels around the goal's years, its path, the fan, the ends of both axes. */
 function shownIn({ goal, record, ahead }) {
   const start = ahead.length ? ahead[0].year - 1 : Infinity, first = Math.min(goal.baseYear, start) - 8;
   const levels = [...record].map(([year, level]) => ({ year, ...level }))
@@ -27,50 +18,32 @@ function shownIn({ goal, record, ahead }) {
   return { levels, path, fan, most, from: Math.min(...years), to: Math.max(...years) };
 }
 
-/** Draw the figure, so many pixels wide, into the last group that the page has. */
-function drawChart(svg, room, found) {
+/** The parts of the figure; what lies above its top is drawn there. */
+function chartOf(found) {
   const { levels, path, fan, most, from, to } = shownIn(found), divisor = most >= 1000 ? 1000 : 1;
-  const width = clip(room || 720, 300, 900), height = Math.round(Math.max(260, width / 2)), drawn = [];
-  const left = 52, right = width - 92, top = 30, bottom = height - 30;
-  const x = (year) => left + (year - from) / Math.max(to - from, 1) * (right - left);
-  const y = (value) => bottom - Math.min(value, most) / most * (bottom - top);
-  const draw = (...parts) => drawn.push(shape(...parts));
-  const spot = ([year, value]) => `${x(year).toFixed(2)},${y(value).toFixed(2)}`;
-  const line = (name, spots, as = "polyline") => draw(as, { class: name, points: spots.map(spot).join(" ") });
-  draw("text", { class: "unit", x: 4, y: 14 }, `${state.currency} ${divisor > 1 ? "bn" : "mn"}, nominal`);
-  const power = 10 ** Math.floor(Math.log10(most / 5));
+  const x = (year) => ((year - from) / Math.max(to - from, 1) * 100).toFixed(2);
+  const y = (value) => (100 - Math.min(value / most, 1) * 100).toFixed(2);
+  const line = (spots) => spots.map(([year, value]) => `${x(year)},${y(value)}`).join(" ");
+  const quantile = (k) => fan.map((one) => [one.year, one.fan[k]]);
+  const between = (low, high) => line([...quantile(low), ...quantile(high).reverse()]);
+  const power = 10 ** Math.floor(Math.log10(most / 5)), every = Math.ceil((to - from) / 14) || 1;
   const step = [1, 2, 5, 10].find((k) => k * power >= most / 5) * power;
-  for (let tick = 0; tick <= most; tick += step) {
-    line("grid", [[from, tick], [to, tick]]);
-    draw("text", { class: "tick value", x: left - 6, y: y(tick) + 4 }, levelText(tick / divisor));
-  }
-  const every = Math.max(1, Math.ceil((to - from) * 44 / (right - left)));
-  for (let year = to; year >= from; year -= every) {
-    draw("text", { class: "tick year", x: x(year), y: bottom + 18 }, year);
-  }
-  const [end, target] = path.at(-1), labels = [[target, "goal", "label of-path"]];
-  if (fan.length) {
-    const points = (k) => fan.map((one) => [one.year, one.fan[k]]), { fan: last } = fan.at(-1);
-    line("band95", [...points(0), ...points(6).reverse()], "polygon");
-    line("band80", [...points(1), ...points(5).reverse()], "polygon");
-    line("median", points(3));
-    labels.push([last[6], last[6] > most ? "95 % ↑" : "95 %"], [last[5], "80 %"], [last[3], "median"]);
-  }
-  line("path", path);
-  draw("use", { href: "#goal-mark", x: x(end), y: y(target) });
-  levels.slice(1).forEach(({ year, value }, k) => {
-    line(year - levels[k].year > 1 ? "gap" : "record", [[levels[k].year, levels[k].value], [year, value]]);
-  });
-  for (const { year, value, grade } of levels) {
-    const name = DATA.grades[grade], mark = MARKS.find((one) => name.includes(one)) ?? "cross";
-    const said = shape("title", {}, `${year}: ${levelText(value)} mn, ${name}`);
-    draw("use", { class: `mark ${mark}`, href: `#${mark}`, x: x(year), y: y(value) }, said);
-  }
-  let lowest = top - 14;  // labels at the right end are moved apart so that none covers another
-  for (const [value, text, name = "label"] of labels.sort(([a], [b]) => b - a)) {
-    lowest = Math.max(y(value), lowest + 14);
-    draw("text", { class: name, x: x(end) + 8, y: lowest + 4 }, text);
-  }
-  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  svg.lastElementChild.replaceChildren(...drawn);
+  const spans = levels.slice(1).map(({ year, value }, k) =>
+    ({ length: year - levels[k].year, spots: [[levels[k].year, levels[k].value], [year, value]] }));
+  const joined = (wanted) => spans.filter(wanted).map(({ spots }) => `M${line(spots)}`).join("");
+  const [end, target] = path.at(-1), top = fan.at(-1)?.fan, labels = [[target, "goal", "label of-path"]];
+  if (top) labels.push([top[6], top[6] > most ? "95 % ↑" : "95 %"], [top[5], "80 %"], [top[3], "median"]);
+  let lowest = -LABELS_APART;  // labels are moved apart so that none covers another
+  return {
+    unit: `${state.currency} ${divisor > 1 ? "bn" : "mn"}`, end: x(end), target: y(target), path: line(path),
+    band95: between(0, 6), band80: between(1, 5), median: line(quantile(3)),
+    record: joined(({ length }) => length === 1), gaps: joined(({ length }) => length > 1),
+    heights: numbers(Math.floor(most / step) + 1, (k) => ({ y: y(k * step), said: k * step / divisor })),
+    years: numbers(Math.floor((to - from) / every) + 1, (k) => to - k * every)
+      .map((year) => ({ x: x(year), year })),
+    marks: levels.map(({ year, value, grade }) => ({ x: x(year), y: y(value), year, value,
+      grade: DATA.grades[grade], kind: MARKS.find((one) => DATA.grades[grade].includes(one)) ?? "cross" })),
+    labels: labels.sort(([a], [b]) => b - a).map(([value, said, kind = "label"]) =>
+      ({ x: x(end), y: lowest = Math.max(y(value), lowest + LABELS_APART), said, kind })),
+  };
 }

@@ -39,15 +39,14 @@ function judge({ baseYear, deadline, years, rate, base, target }, record, day) {
   const span = slow && (slow.length === 1 ? `in ${slow.year}` : `a year in ${slow.before}–${slow.year}`);
   const all = years === 1 ? "in its only year" : `in each of ${years} years`;
   const outcome = day < `${deadline + MODEL.publication_lag}-12-31` ? "open" : "unknown";
-  const verdict = (met, reason) => ({ outcome: met ? "met" : "missed", reason });
-  const missing = (which) => ({ outcome, reason: `no figure for ${which}` });
+  const verdict = (isKnown, met, reason, which) => isKnown
+    ? { outcome: met ? "met" : "missed", reason } : { outcome, reason: `no figure for ${which}` };
   const verdicts = {
-    average: !end ? missing(deadline) : verdict(end >= target * (1 - SLACK),
-      `${rateText(cagr(base, end, years))} a year ${baseYear}–${deadline}`),
-    every_year: absent && !slow ? missing(absent)
-      : verdict(!slow, slow ? `${rateText(slow.pace)} ${span}` : all),
-    mean_of_rates: absent && !suffices ? missing(absent)
-      : verdict(suffices, `mean ${absent ? "at least " : ""}${rateText(least)}`),
+    average: verdict(end, end >= target * (1 - SLACK),
+      `${rateText(cagr(base, end, years))} a year ${baseYear}–${deadline}`, deadline),
+    every_year: verdict(slow || !absent, !slow, slow ? `${rateText(slow.pace)} ${span}` : all, absent),
+    mean_of_rates: verdict(suffices || !absent, suffices,
+      `mean ${absent ? "at least " : ""}${rateText(least)}`, absent),
   };
   const left = Number(day.slice(0, 4)) > deadline ? 0 : deadline - from;
   const whole = left && inside.length > from - baseYear;

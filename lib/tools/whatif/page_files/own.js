@@ -1,4 +1,4 @@
-// A reader's own figures, as lib.analysis.what_if.read_figures takes them, and what is to be expected of them
+// A reader's own figures, as lib.analysis.question.read_figures takes them, and what to expect of them
 // (lib.law.posterior). Rates are fractions, growth is log growth.
 
 const MODEL = DATA.model, LINES = MODEL.lines.map((pattern) => RegExp(`^(?:${pattern})$`));

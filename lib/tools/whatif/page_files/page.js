@@ -29,26 +29,33 @@ const filled = (template, values) => template.replace(FIELD, (_, path, form = ""
   return value === undefined ? "" : FORMS[form]?.(value) ?? value;
 });
 
-/** A part of the page: the patterns of its lists, its texts and attributes with fields, what data- marks. */
+/** A part of the page: its lists with their patterns, texts and attributes with fields, what data- marks. */
 function prepare(root) {
-  const lists = [...root.querySelectorAll("[data-each]")];
-  const patterns = lists.map((list) => [list, list.removeChild(list.firstElementChild)]);
-  const found = document.evaluate(".//text()[contains(., '{')] | .//@*[contains(., '{')]", root, null, 7);
+  const lists = [...root.querySelectorAll("[data-each]")].map((list) => {
+    const first = list.removeChild(list.firstElementChild);
+    return { list, pattern: first.content?.firstElementChild ?? first, rows: [] };
+  });
+  const fields = ".//text()[contains(., '{')] | .//@*[contains(., '{')]";
+  const found = root.ownerDocument.evaluate(fields, root, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE);
   const nodes = numbers(found.snapshotLength, (k) => found.snapshotItem(k));
   const parts = [...root.querySelectorAll("[data-if], [data-shows]")];
-  return { patterns, fields: nodes.map((node) => [node, node.nodeValue]), parts, written: new Map() };
+  return { root, lists, fields: nodes.map((node) => [node, node.nodeValue]), parts };
 }
 
 /** Fill every field, make a row of a list for each of its items, hide what has no value, set the controls. */
-function fill({ patterns, fields, parts, written }, values) {
+function fill({ lists, fields, parts }, values) {
   for (const [node, template] of fields) {
     const text = filled(template, values);
     if (node.nodeValue !== text) node.nodeValue = text;
   }
-  for (const [list, pattern] of patterns) {
-    const items = valueAt(values, list.dataset.each) ?? [], text = JSON.stringify(items);
-    if (written.get(list) !== text) list.replaceChildren(...items.map((item) => rowOf(pattern, item)));
-    written.set(list, text);
+  for (const { list, pattern, rows } of lists) {
+    const items = valueAt(values, list.dataset.each) ?? [];
+    for (const { root } of rows.splice(items.length)) root.remove();
+    items.forEach((item, k) => {
+      rows[k] ??= prepare(pattern.cloneNode(true));
+      fill(rows[k], typeof item === "object" ? item : { key: item });
+      if (!rows[k].root.parentNode) list.append(rows[k].root);
+    });
   }
   for (const part of parts) {
     const { if: wanted = "", shows } = part.dataset, without = wanted.startsWith("!");
@@ -57,12 +64,6 @@ function fill({ patterns, fields, parts, written }, values) {
     const typing = part === document.activeElement && !["range", "select-one"].includes(part.type);
     if (shows && !typing && part.ariaInvalid !== "true") part.value = valueAt(values, shows) ?? "";
   }
-}
-
-function rowOf(pattern, item) {
-  const row = pattern.cloneNode(true);
-  fill(prepare(row), typeof item === "object" ? item : { key: item });
-  return row;
 }
 
 const page = prepare(document.querySelector(".columns"));
@@ -80,18 +81,13 @@ function show(problems = []) {
   tell(problems);
   if (!found) return;
   at("results").hidden = false;
-  const room = at("chart").clientWidth;  // asked after something is written, the browser would lay out twice
-  shown = found;
-  fill(page, said(found));
+  shown = said(found);
+  fill(page, shown);
   at("controls").elements.reading.value = state.reading;
-  drawChart(at("chart").firstElementChild, room, found);
   rest();
 }
 
-function tell(problems) {
-  at("problems").hidden = !problems.length;
-  at("problems").textContent = problems.join("\n");
-}
+const tell = (problems) => { at("problems").textContent = problems.join("\n"); };
 
 /** What the page speaks of: the answer, how it stands, rows of tables, what the controls offer and show. */
 function said(found) {
@@ -99,19 +95,23 @@ function said(found) {
   const own = state.reporter === OWN, flow = own ? { name: "Your figures" } : flowOf(state);
   const verdict = verdicts[state.reading], chance = chances[state.reading], end = ahead.at(-1);
   const decided = !open.includes(state.reading), how = decided ? verdict.outcome : chance ? kind : "unknown";
-  const days = daysWith(day), held = DATA.coverage[gap?.size], span = end?.year - needed.from;
+  const held = DATA.coverage[gap?.size], span = end?.year - needed.from;
   const stated = DATA.goals.findIndex((one) =>
     FIELDS.every((field) => ["own", "as_of"].includes(field) || one[field] === state[field]));
+  const days = [...new Set([...releaseDays(state), day])].sort();  // also of a day between releases
+  const inShell = (word) => /^[\w.=-]+$/.test(word) ? word : `"${word}"`;
   return {
-    ...found, state, own, flow, verdict, chance, end, decided, [how]: true, asked: goalIn(state), span, days,
+    ...found, state, own, flow, verdict, chance, end, decided, [how]: true, span, days, asked: goalIn(state),
     held: end && kind === "forecast" && held[Math.min(span, held.length) - 1], last: record.get(needed.from),
     used: Object.values(evidence).join("; ") || "the flow’s own yearly levels", stated: DATA.goals[stated],
-    since: gap?.since < day && gap.since, read: DATA.readings[state.reading], changed: changedBy(state),
-    currencies: CHOICES.currency(state), bases: [...record.keys()], nothing: !needed.left,
+    since: gap?.since < day && gap.since, read: DATA.readings[state.reading], nothing: !needed.left,
+    currencies: currenciesOf(state), bases: [...record.keys()], charts: [chartOf(found)],
     years: numbers(goal.years + 1, (k) => goal.baseYear + k).map((key) =>
       ({ key, known: record.get(key), path: pathAt(goal, key), ...ahead.find(({ year }) => year === key) })),
     levels: [...record].reverse().map(([key, level]) =>
       ({ key, ...level, grade: DATA.grades[level.grade], source: DATA.sources[level.id] })),
+    changed: FIELDS.filter((field) => field !== "own" && state[field] !== DATA.default[field])
+      .map((field) => inShell(`${field}=${state[field]}`)),
     shows: {
       stated: stated < 0 ? "" : stated, which: own ? OWN : DATA.flows.indexOf(flow), day: days.indexOf(day),
       own: state.own.replaceAll("|", "\n"), percents: Number((goal.rate * 100).toFixed(2)),
@@ -128,30 +128,18 @@ function goalIn({ goal }) {
   return kind === "rate" ? `${rateText(number, 9)} a year` : money(number, currency, 9);
 }
 
-/** The parameters of the same case in a command; letters that a shell would read are quoted. */
-const changedBy = (given) => FIELDS
-  .filter((field) => field !== "own" && given[field] !== DATA.default[field])
-  .map((field) => `${field}=${given[field]}`)
-  .map((word) => /^[\w.=-]+$/.test(word) ? word : `"${word}"`);
-
-/** The days that can be chosen, with the state's own among them. */
-const daysWith = (day) => [...new Set([...releaseDays(state), day])].sort();
-
-const amount = (number, unit) => `${Number(Number(number).toFixed(6))} ${unit}`;
-
 /** What a control asks for: fields and what they should say. */
 function asksOf({ id, name, value, dataset: { unit } }) {
   if (id === "stated") return DATA.goals[value] ?? {};
-  const { own, reading, deadline, base_year: base, goal } = state;
+  const { own, reading, goal } = state;
   if (id === "which") {
     return { own: own || at("own").defaultValue, reading, ...DATA.flows[value] ?? { reporter: OWN } };
   }
-  if (id === "as-of-slider") return { as_of: daysWith(state.as_of)[value] };
-  if (unit) return { goal: value && amount(value, filled(unit, { state })) };
-  if (id === "base") return { base_year: value, deadline: Number(value) + deadline - base };
+  if (id === "as-of-slider") return { as_of: shown.days[value] };
+  if (unit) return { goal: `${value} ${filled(unit, shown)}` };
   // As a rate a level survives a change of the currency.
   const rate = id === "currency" && parseGoal(goal).kind === "level";
-  return { [name]: value.trim(), goal: rate ? amount(shown.goal.rate * 100, "%") : goal };
+  return { [name]: value.trim(), goal: rate ? `${Number((shown.goal.rate * 100).toFixed(6))} %` : goal };
 }
 
 function onInput({ target, inputType }) {
@@ -193,21 +181,15 @@ function fromAddress() {
 
 async function copyLink() {
   history.replaceState(null, "", addressOf(state));
-  try {
-    await navigator.clipboard.writeText(location.href);
-    at("copied").textContent = "Copied.";
-  } catch {  // pages opened from a file, and older browsers, may not write to the clipboard
-    at("copied").textContent = `The link stands in the address bar: ${location.href}`;
-  }
+  const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
+  at("copied").textContent = copied ? "Copied." : `The link stands in the address bar: ${location.href}`;
 }
 
 window.tradegoals = { answer, readAddress, readFigures, state: () => state };  // for tests, and the curious
 at("controls").addEventListener("input", onInput);
-at("controls").addEventListener("submit", (event) => event.preventDefault());
-at("controls").addEventListener("focusout", () => shown && fill(page, said(shown)));
+at("controls").addEventListener("focusout", () => shown && fill(page, shown));
 at("copy").addEventListener("click", copyLink);
 at("reset").addEventListener("click", () => { state = settle({}, []); tell([]); askToShow(); });
 addEventListener("hashchange", fromAddress);
-addEventListener("resize", askToShow);
 addEventListener("beforeprint", () => { at("years-part").open = true; });
 fromAddress();

@@ -2,35 +2,25 @@
 
 const NEAR = 3e-3, MOST_STEPS = 30, points = {};
 
-/** Take from a shape what its years have in common through a column. */
-function takeOff(left, column, n) {
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < n && Math.abs(column[i]) > TINY; j++) left[i * n + j] -= column[i] * column[j];
-  }
-}
-
-/** Columns of the pivoted Cholesky root: the year with most variance left is next, of equals the first. */
-function rootOf(shape, n, least) {
-  const left = shape.slice(), columns = [];
-  while (columns.length < n - 1) {
+/** Columns of a root of a shape: one along the sum of the years, if that varies, then by pivoted Cholesky. */
+function rootOf(shape, n) {
+  const left = shape.slice(), columns = [], least = 1e-12 * sum(numbers(n, (i) => shape[i * n + i]));
+  const take = (reach, variance) => {
+    const column = reach.map((one) => one / Math.sqrt(variance));
+    columns.push(column);
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j < n && Math.abs(column[i]) > TINY; j++) left[i * n + j] -= column[i] * column[j];
+    }
+  };
+  const along = numbers(n, (i) => sum(shape.slice(i * n, (i + 1) * n))), whole = sum(along);
+  if (whole > least) take(along, whole);
+  while (columns.length < n) {
     const variances = numbers(n, (i) => left[i * n + i]), most = Math.max(...variances);
     if (!(most > least)) break;
-    const pivot = variances.findIndex((one) => one >= most - 1e-7 * most);
-    columns.push(left.slice(pivot * n, pivot * n + n).map((one) => one / Math.sqrt(most)));
-    takeOff(left, columns.at(-1), n);
+    const pivot = variances.findIndex((one) => one >= most - 1e-7 * most);  // of equals the first
+    take(left.slice(pivot * n, pivot * n + n), most);
   }
   return columns;
-}
-
-/** Direction b of the sum and the columns of R, with bbᵀ + RRᵀ the shape (lib.mixtures._split). */
-function split(shape, n) {
-  const least = 1e-12 * sum(numbers(n, (i) => shape[i * n + i])), rest = shape.slice();
-  let along = numbers(n, (i) => sum(shape.slice(i * n, (i + 1) * n)));
-  const variance = sum(along);
-  if (variance > least) along = along.map((one) => one / Math.sqrt(variance));
-  else along = rootOf(shape, n, least)[0] ?? along.map(() => 0);
-  takeOff(rest, along, n);
-  return { along, across: rootOf(rest, n, least) };
 }
 
 /** Normal quantiles of the j-th coordinate of a lattice (lib.mixtures._points), made once. */
@@ -55,8 +45,8 @@ function preparedFor({ years, parts }, { baseYear, years: h }, record) {
     weight += w;
     const end = Math.min(n, Math.floor(weight * n + 0.5));
     if (end === start) continue;
-    const { along, across } = split(square(h, (i, j) => grown(cov, i, j)), h);
     const middle = numbers(h, (k) => level(mean, k + 1) - level(mean, k));
+    const [along = middle.map(() => 0), ...across] = rootOf(square(h, (i, j) => grown(cov, i, j)), h);
     pieces.push({ start, end, along });
     for (let at = start * h; at < end * h; at += h) {
       for (let j = 0; j < h; j++) stray[at + j] = middle[j];

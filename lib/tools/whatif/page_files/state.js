@@ -2,40 +2,35 @@
 // an address or a control says is checked here, and only ever shown as text.
 
 const FIELDS = [...FLOW, "own", "currency", "as_of", "base_year", "deadline", "goal", "reading"];
-const LONGEST_ADDRESS = 2000;
+const currenciesOf = (state) => Object.keys(flowOf(state)?.levels ?? { USD: 1, ...DATA.per_usd });
 
-/** The values that a field may have beside the fields before it. */
-const CHOICES = {
-  currency: (state) => Object.keys(flowOf(state)?.levels ?? { USD: 1, ...DATA.per_usd }),
-  base_year: (state) => [...recordOf(state).keys()],
-  deadline: ({ base_year: base }) => numbers(MODEL.longest_goal, (k) => base + 1 + k),
-  reading: () => READINGS,
-};
+/** The choice that a text names; without a text the usual one. */
+function oneOf(choices, field, text, usual = choices[0]) {
+  if (text === undefined) return usual;
+  return choices.find((one) => String(one) === text) ?? refuse(field, quoted(text), yearSpans(choices));
+}
 
-/** What a field says, where it fits the fields before it. */
-function check(field, text, state) {
-  const choices = CHOICES[field]?.(state), place = choices?.map(String).indexOf(text);
-  if (choices) return place >= 0 ? choices[place] : refuse(field, quoted(text), yearSpans(choices));
-  if (field === "as_of") {
+/** What a field says, where it fits those before it; without a text: today, the last level, three years. */
+const RULES = {
+  currency: (text, state) => oneOf(currenciesOf(state), "currency", text),
+  as_of: (text = DATA.day, state) => {
     const [first] = releaseDays(state), isDay = new Date(text).toJSON()?.slice(0, 10) === text;
     if (isDay && text >= first && text <= DATA.day) return text;
     return refuse("as_of", quoted(text), `a date from ${first} to ${DATA.day}`);
-  }
-  const { kind, number, currency = state.currency } = parseGoal(text.trim());
-  if (currency !== state.currency) refuse("goal", `a level in ${currency}`, `one in ${state.currency}`);
-  if (kind === "rate" ? number >= -0.99 && number <= 10 : number > 0) return text.trim();
-  return refuse("goal", quoted(text), "−99 to 1000 % a year or a level above 0");
-}
-
-/** What a field is where nothing fits: all that is known today, from the last level three years on. */
-const OPENING = {
-  currency: (state) => CHOICES.currency(state)[0],
-  as_of: () => DATA.day,
-  base_year: (state, wanted = Infinity) =>
-    CHOICES.base_year(state).findLast((year) => year <= wanted) ?? CHOICES.base_year(state)[0],
-  deadline: (state) => state.base_year + 3,
-  goal: () => DATA.default.goal,
-  reading: () => DATA.default.reading,
+  },
+  base_year: (text, state, earlier = Infinity) => {
+    const years = [...recordOf(state).keys()];
+    return oneOf(years, "base_year", text, years.findLast((year) => year <= earlier));
+  },
+  deadline: (text, { base_year: base }) =>
+    oneOf(numbers(MODEL.longest_goal, (k) => base + 1 + k), "deadline", text, base + 3),
+  goal: (text = DATA.default.goal, state) => {
+    const { kind, number, currency = state.currency } = parseGoal(text.trim());
+    if (currency !== state.currency) refuse("goal", `a level in ${currency}`, `one in ${state.currency}`);
+    if (kind === "rate" ? number >= -0.99 && number <= 10 : number > 0) return text.trim();
+    return refuse("goal", quoted(text), "−99 to 1000 % a year or a level above 0");
+  },
+  reading: (text) => oneOf(READINGS, "reading", text, DATA.default.reading),
 };
 
 /** Run a check; its complaint becomes a line. */
@@ -61,19 +56,17 @@ function settle(asked, problems, before = null) {
   const names = Object.fromEntries([...FLOW, "own"].map((name) => [name, asked[name] ?? usual[name] ?? ""]));
   const state = attempt(() => flowIn(names), problems) ?? { ...DATA.default, own: "" };
   const earlier = before ?? (sameFlow(state, DATA.default) ? DATA.default : {});
-  for (const [field, open] of Object.entries(OPENING)) {
+  for (const [field, rule] of Object.entries(RULES)) {
     const tried = (from, told) =>
-      field in from ? attempt(() => check(field, String(from[field]), state), told) : undefined;
-    state[field] = tried(asked, problems) ?? tried(earlier) ?? open(state, earlier[field]);
+      field in from ? attempt(() => rule(String(from[field]), state), told) : undefined;
+    state[field] = tried(asked, problems) ?? tried(earlier) ?? rule(undefined, state, earlier[field]);
   }
   return state;
 }
 
 /** Read an address: the state it asks for as far as it is valid, and a line for each value that is not. */
 function readAddress(text) {
-  const long = text.length > LONGEST_ADDRESS, problems = [];
-  const asked = Object.fromEntries(long ? [] : new URLSearchParams(text.replace(/^#/, "")));
-  if (long) problems.push(`address: found ${text.length} characters, expected at most ${LONGEST_ADDRESS}`);
+  const problems = [], asked = Object.fromEntries(new URLSearchParams(text.replace(/^#/, "")));
   for (const key of Object.keys(asked).filter((one) => !FIELDS.includes(one))) {
     problems.push(`${quoted(key)}: found an unknown parameter, expected one of ${FIELDS.join(", ")}`);
   }

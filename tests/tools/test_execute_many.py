@@ -26,7 +26,7 @@ from tiny import PATIENCE
 from lib.errors import UserError
 from lib.research import files
 from lib.tools.run import execute as execution
-from lib.tools.run import freshness, kernels, pool
+from lib.tools.run import freshness, kernels
 from lib.tools.run.execute import Outcome, Settings
 from lib.tools.run.freshness import Run
 
@@ -77,7 +77,7 @@ def execute(
         seconds = (limits or {}).get(run.notebook, PATIENCE)
         settings = Settings(KERNEL["name"], seconds, megabytes=megabytes)
         tasks.append((run, place / "out", settings, sources))
-    return list(pool.execute_many(tasks, pool.threads(at_once)))
+    return list(execution.execute_many(tasks, execution.threads(at_once)))
 
 
 @pytest.fixture
@@ -330,10 +330,10 @@ def test_only_one_holds_a_lock_and_its_file_goes(tmp_path: Path) -> None:
 
 
 def test_jobs_are_bounded_by_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "cores", lambda: 8)
+    monkeypatch.setattr(execution, "cores", lambda: 8)
     for free, jobs in [(100, 1), (999, 1), (1500, 3), (1e6, 12)]:
-        monkeypatch.setattr(pool, "free_megabytes", lambda free=free: free)
-        assert pool.default_jobs() == jobs
+        monkeypatch.setattr(execution, "free_megabytes", lambda free=free: free)
+        assert execution.default_jobs() == jobs
 
 
 def test_runs_go_at_once_but_never_more_than_asked(place: Path, warm: None) -> None:
@@ -347,7 +347,7 @@ def test_runs_go_at_once_but_never_more_than_asked(place: Path, warm: None) -> N
 
 def test_ctrl_c_is_obeyed_whichever_thread_hears_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The system may give a signal to any thread that is not deaf to it; only the main one obeys, once awake."""
-    monkeypatch.setattr(pool, "run_one", lambda *task: over.wait(PATIENCE))
+    monkeypatch.setattr(execution, "execute", lambda *task: over.wait(PATIENCE))
     over, usual = threading.Event(), signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def hear() -> None:
@@ -360,7 +360,7 @@ def test_ctrl_c_is_obeyed_whichever_thread_hears_it(place: Path, monkeypatch: py
     try:
         with pytest.raises(KeyboardInterrupt):
             threading.Thread(target=hear).start()
-            for _ in pool.execute_many(tasks, stopping(over)):
+            for _ in execution.execute_many(tasks, stopping(over)):
                 raise AssertionError("an outcome")
     finally:
         signal.signal(signal.SIGINT, usual)
@@ -382,17 +382,17 @@ def stopping(over: threading.Event) -> Iterator[ThreadPoolExecutor]:
 DRIVER = f"""
 import json, sys
 from pathlib import Path
-from lib.tools.run import freshness, kernels, pool
-from lib.tools.run.execute import Settings
+from lib.tools.run import freshness, kernels
+from lib.tools.run.execute import Settings, execute_many, threads
 from lib.tools.run.freshness import run_from
 kernels._SCRIPT = Path({str(tiny.SERVER)!r})
 if __name__ == "__main__":
     runs = [run_from(run, "test") for run in json.loads(sys.argv[2])]
-    with kernels.warm() as kernel:
-        sources = freshness.Sources()
+    with kernels.starting() as server:
+        kernel, sources = server(), freshness.Sources()
         due = [run for run in runs if freshness.reason_to_run(run, Path(sys.argv[1]), sources)]
         tasks = [(run, Path(sys.argv[1]), Settings(kernel, 900), sources) for run in due]
-        for outcome in pool.execute_many(tasks, pool.threads(2)):
+        for outcome in execute_many(tasks, threads(2)):
             print(outcome.run.name, outcome.error, flush=True)
 """
 

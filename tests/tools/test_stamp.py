@@ -17,7 +17,8 @@ from lib.errors import UserError
 from lib.package import data_dir
 from lib.research import meaning
 from lib.tools.cli import main
-from lib.tools.run import committed, execute, freshness
+from lib.tools.commands import author
+from lib.tools.run import execute, freshness
 
 pytestmark = pytest.mark.usefixtures("warm_only")
 
@@ -47,7 +48,7 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def own_notebooks(tmp_path: Path) -> Path:
     """Sound tiny notebooks under the names of the real ones."""
     folder = tmp_path / "notebooks"
-    for name, model in committed.stamped_notebooks().items():
+    for name, model in author.stamped_notebooks().items():
         values = model().model_dump(mode="json").items()
         cell = "\n".join(f"{key} = {value!r}" for key, value in values)
         path = tiny.write(folder, "from lib import errors", name=name, parameters=cell)
@@ -61,7 +62,7 @@ TABLES = ["figures.csv", "reference/priors.csv", "reference/scores/verdicts.parq
 def stamped(*cells: str) -> nbformat.NotebookNode:
     """A notebook that is taken to read three tables."""
     notebook = tiny.notebook(*cells)
-    notebook["metadata"][committed.KEY] = committed.make_stamp(notebook, TABLES)
+    notebook["metadata"][freshness.STAMP] = freshness.make_stamp(notebook, TABLES)
     return notebook
 
 
@@ -71,7 +72,7 @@ def append(path: Path, text: str) -> None:
 
 
 def test_a_fresh_stamp_is_not_stale() -> None:
-    assert committed.stale_parts(stamped(CODE)) == {}
+    assert freshness.stale_parts(stamped(CODE)) == {}
 
 
 @pytest.mark.parametrize(
@@ -79,29 +80,29 @@ def test_a_fresh_stamp_is_not_stale() -> None:
 )
 def test_a_notebook_without_stamp_of_this_form_is_stale(mark: object) -> None:
     notebook = tiny.notebook(CODE)
-    notebook["metadata"][committed.KEY] = mark
-    assert committed.in_words(committed.stale_parts(notebook)) == "never stamped"
+    notebook["metadata"][freshness.STAMP] = mark
+    assert freshness.in_words(freshness.stale_parts(notebook)) == "never stamped"
 
 
 def test_an_edited_cell_is_noticed() -> None:
     notebook = stamped(CODE, "1 + 1")
     notebook["cells"][2]["source"] = "1 + 2"
-    assert committed.stale_parts(notebook) == {"cells": ["3"]}
+    assert freshness.stale_parts(notebook) == {"cells": ["3"]}
 
 
 def test_cells_that_came_or_went_are_told_by_their_place() -> None:
     notebook = stamped(CODE, "1", "2", "3")
     del notebook["cells"][2]
-    assert committed.stale_parts(notebook) == {"cells": ["some removed or moved"]}
+    assert freshness.stale_parts(notebook) == {"cells": ["some removed or moved"]}
     notebook = stamped(CODE, "1", "2")
     notebook["cells"].insert(2, nbformat.v4.new_code_cell("0"))
-    assert committed.stale_parts(notebook) == {"cells": ["3"]}
+    assert freshness.stale_parts(notebook) == {"cells": ["3"]}
 
 
 def test_code_turned_into_text_is_noticed() -> None:
     notebook = stamped(CODE, "1 + 1")
     notebook["cells"][2]["cell_type"] = "markdown"
-    assert committed.stale_parts(notebook) == {"cells": ["some removed or moved"]}
+    assert freshness.stale_parts(notebook) == {"cells": ["some removed or moved"]}
 
 
 def test_words_in_a_notebook_leave_its_stamp_fresh() -> None:
@@ -111,15 +112,15 @@ def test_words_in_a_notebook_leave_its_stamp_fresh() -> None:
     for cell in notebook["cells"]:
         cell["id"] = f"other-{cell['id'][:4]}"
     notebook["metadata"]["title"] = "Other"
-    assert committed.stale_parts(notebook) == {}
+    assert freshness.stale_parts(notebook) == {}
     notebook["cells"][3]["source"] = "1 + 2"
-    assert committed.stale_parts(notebook) == {"cells": ["4"]}  # as they are counted in the notebook
+    assert freshness.stale_parts(notebook) == {"cells": ["4"]}  # as they are counted in the notebook
 
 
 def test_text_moved_between_cells_is_noticed() -> None:
     notebook = stamped("a = 1", "b = 2")
     notebook["cells"][1]["source"], notebook["cells"][2]["source"] = "a = 1\nb = 2", ""
-    assert committed.stale_parts(notebook) == {"cells": ["2", "3"]}
+    assert freshness.stale_parts(notebook) == {"cells": ["2", "3"]}
 
 
 def test_a_stale_notebook_says_exactly_what_has_changed(own_lib: Path, own_data: Path) -> None:
@@ -128,28 +129,28 @@ def test_a_stale_notebook_says_exactly_what_has_changed(own_lib: Path, own_data:
     append(own_lib / "growth.py", "\nOTHER = 1\n")
     append(own_data / "figures.csv", "\n")
     (own_data / "reference/priors.csv").unlink()
-    assert committed.in_words(committed.stale_parts(notebook)) == (
+    assert freshness.in_words(freshness.stale_parts(notebook)) == (
         "cells changed: 3; lib changed: growth; data changed: figures.csv, reference/priors.csv"
     )
 
 
 def test_a_long_list_of_changes_ends_with_a_number() -> None:
-    assert committed.in_words({"lib": list("abcdefgh")}) == "lib changed: a, b, c, d, e, f and 2 more"
+    assert freshness.in_words({"lib": list("abcdefgh")}) == "lib changed: a, b, c, d, e, f and 2 more"
 
 
 def test_outputs_and_execution_counts_do_not_matter() -> None:
     notebook = stamped(CODE)
     notebook["cells"][1]["execution_count"] = 7
     notebook["cells"][1]["outputs"] = [nbformat.v4.new_output("stream", text="hello")]
-    assert committed.stale_parts(notebook) == {}
+    assert freshness.stale_parts(notebook) == {}
 
 
 def test_an_imported_module_matters_and_another_does_not(own_lib: Path) -> None:
     notebook = stamped(CODE)
     append(own_lib / "words.py", "\nOTHER = 1\n")
-    assert committed.stale_parts(notebook) == {}
+    assert freshness.stale_parts(notebook) == {}
     append(own_lib / "growth.py", "\nOTHER = 1\n")
-    assert committed.stale_parts(notebook) == {"lib": ["growth"]}
+    assert freshness.stale_parts(notebook) == {"lib": ["growth"]}
 
 
 def test_a_module_imported_by_another_matters(own_lib: Path) -> None:
@@ -159,7 +160,7 @@ def test_a_module_imported_by_another_matters(own_lib: Path) -> None:
     notebook = stamped(CODE)
     assert meaning.imported_modules(CODE) == {"__init__", "growth", "middle", "deep"}
     append(own_lib / "deep.py", "y = 2\n")
-    assert committed.stale_parts(notebook) == {"lib": ["deep"]}
+    assert freshness.stale_parts(notebook) == {"lib": ["deep"]}
 
 
 @pytest.mark.parametrize(
@@ -207,29 +208,31 @@ def test_code_that_is_not_python_is_a_users_mistake() -> None:
 def test_an_edited_table_is_noticed(own_data: Path, table: str) -> None:
     notebook = stamped(CODE)
     append(own_data / table, "\n")
-    assert committed.stale_parts(notebook) == {"data": [table]}
+    assert freshness.stale_parts(notebook) == {"data": [table]}
 
 
 def test_a_file_that_the_notebook_does_not_read_does_not_matter(own_data: Path) -> None:
     notebook = stamped(CODE)
     append(own_data / "README.md", "\nMore.\n")
     append(own_data / "events.csv", "\n")
-    assert committed.stale_parts(notebook) == {}
+    assert freshness.stale_parts(notebook) == {}
 
 
 def test_new_checksums_of_other_tables_do_not_matter_but_a_changed_field_does(own_data: Path) -> None:
     notebook = tiny.notebook(CODE)
-    notebook["metadata"][committed.KEY] = committed.make_stamp(notebook, ["datapackage.json", "figures.csv"])
+    notebook["metadata"][freshness.STAMP] = freshness.make_stamp(
+        notebook, ["datapackage.json", "figures.csv"]
+    )
     path = own_data / "datapackage.json"
     content = json.loads(path.read_text(encoding="utf-8"))
     content["resources"][-1] |= {"hash": "sha256:0", "bytes": 1}
     path.write_text(json.dumps(content), encoding="utf-8")
-    assert committed.stale_parts(notebook) == {}
+    assert freshness.stale_parts(notebook) == {}
     content["resources"][0]["schema"]["fields"][0]["type"] = "integer"
     path.write_text(json.dumps(content), encoding="utf-8")
-    assert committed.stale_parts(notebook) == {"data": ["datapackage.json"]}
+    assert freshness.stale_parts(notebook) == {"data": ["datapackage.json"]}
     path.write_text("[]", encoding="utf-8")
-    assert committed.stale_parts(notebook) == {"data": ["datapackage.json"]}
+    assert freshness.stale_parts(notebook) == {"data": ["datapackage.json"]}
 
 
 def test_cleaning_leaves_nothing_of_the_machine_or_the_moment() -> None:
@@ -246,8 +249,9 @@ def test_cleaning_leaves_nothing_of_the_machine_or_the_moment() -> None:
         "display_data", {"text/plain": "x"}, metadata={"image/png": {"alt": "words"}}
     )
     notebook["cells"][1]["outputs"] = [output]
-    committed.clean(notebook)
+    assert author._cleaned(notebook, {}).endswith("}\n")
     assert notebook["metadata"] == {
+        "tradegoals": {},
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
@@ -274,8 +278,8 @@ def test_what_jupyterlab_adds_on_saving_goes_without_running_anything(
     notebook["metadata"]["toc-showcode"] = True
     notebook["cells"][1]["metadata"] |= {"scrolled": True, "jupyter": {"outputs_hidden": True}}
     nbformat.write(notebook, path)
-    assert path.read_bytes() != before[path.name] and committed.stale_parts(notebook) == {}
-    monkeypatch.setattr(committed, "run_notebook", pytest.fail)
+    assert path.read_bytes() != before[path.name] and freshness.stale_parts(notebook) == {}
+    monkeypatch.setattr(execute, "run_notebook", pytest.fail)
     said = CliRunner().invoke(main, ["stamp"], catch_exceptions=False).output
     assert "tidied 00_did_the_goal_hold" in said
     assert {file.name: file.read_bytes() for file in (path, edited)} == before
@@ -283,16 +287,16 @@ def test_what_jupyterlab_adds_on_saving_goes_without_running_anything(
 
 def test_two_stamps_of_a_notebook_are_the_same_bytes(tmp_path: Path) -> None:
     path = tiny.write(tmp_path, "from lib import errors", "print(reporter)", "reporter")
-    committed.restamp(path)
+    author.restamp(path)
     first = path.read_bytes()
-    committed.restamp(path)
+    author.restamp(path)
     assert path.read_bytes() == first
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
-    assert committed.stale_parts(notebook) == {}
+    assert freshness.stale_parts(notebook) == {}
     assert [cell["execution_count"] for cell in notebook["cells"]] == [1, 2, 3, 4]
     assert notebook["cells"][2]["outputs"][0]["text"] == "Harbin\n"
-    mark = notebook["metadata"][committed.KEY]
+    mark = notebook["metadata"][freshness.STAMP]
     assert list(mark["lib"]) == ["__init__", "errors"] and mark["data"] == {} and len(mark["cells"]) == 4
     assert all(re.fullmatch("[0-9a-f]{10}", digest) for digest in (*mark["lib"].values(), *mark["cells"]))
     assert not re.search(rb"20\d\d-\d\d-\d\dT", first)
@@ -302,8 +306,8 @@ def test_two_stamps_of_a_notebook_are_the_same_bytes(tmp_path: Path) -> None:
 
 def test_the_tables_that_a_notebook_opens_are_in_its_stamp(tmp_path: Path) -> None:
     path = tiny.write(tmp_path, "from lib import figures\nn = len(figures.load_figures())")
-    committed.restamp(path)
-    opened = committed.read_notebook(path)["metadata"][committed.KEY]["data"]
+    author.restamp(path)
+    opened = author.read_notebook(path)["metadata"][freshness.STAMP]["data"]
     assert "figures.csv" in opened and "targets.csv" not in opened
 
 
@@ -319,16 +323,16 @@ def test_a_file_of_the_project_that_a_cell_opens_is_in_the_stamp_by_its_place_th
         path.parent,
         f"import sys\nsys.path.insert(0, {str(path.parent)!r})\nimport helper\nopen({str(table)!r});",
     )
-    committed.restamp(path)
-    notebook = committed.read_notebook(path)
+    author.restamp(path)
+    notebook = author.read_notebook(path)
     assert str(tmp_path) not in json.dumps(notebook["metadata"])
-    assert committed.stale_parts(notebook) == {}
+    assert freshness.stale_parts(notebook) == {}
     append(own_lib / "errors.py", "OTHER = 1\n")
     append(path.parent / "helper.py", "# a remark\n")
     append(table, "2\n")
-    assert committed.stale_parts(notebook) == {"lib": ["errors"], "data": ["./my, 1 ä.csv"]}
+    assert freshness.stale_parts(notebook) == {"lib": ["errors"], "data": ["./my, 1 ä.csv"]}
     append(path.parent / "helper.py", "OTHER = 1\n")
-    assert committed.stale_parts(notebook)["data"] == ["./my, 1 ä.csv", "./notebooks/helper.py"]
+    assert freshness.stale_parts(notebook)["data"] == ["./my, 1 ä.csv", "./notebooks/helper.py"]
 
 
 def test_a_notebook_that_opens_a_file_outside_the_project_is_not_stamped(tmp_path: Path) -> None:
@@ -337,27 +341,26 @@ def test_a_notebook_that_opens_a_file_outside_the_project_is_not_stamped(tmp_pat
     path = tiny.write(tmp_path / "notebooks", f"open({str(table)!r});")
     before = path.read_bytes()
     with pytest.raises(UserError, match=r"it opens .*far\.csv, expected files of the project alone"):
-        committed.restamp(path)
+        author.restamp(path)
     assert path.read_bytes() == before
 
 
 def test_words_in_any_module_leave_every_committed_stamp_fresh(own_lib: Path) -> None:
     """A docstring, a remark, an annotation in each file of `lib`; and a function of the runner's."""
     notebooks = [
-        committed.read_notebook(package.notebooks_dir() / f"{name}.ipynb")
-        for name in committed.stamped_notebooks()
+        author.read_notebook(package.notebooks_dir() / f"{name}.ipynb") for name in author.stamped_notebooks()
     ]
-    before = [committed.make_stamp(notebook, TABLES) for notebook in notebooks]
+    before = [freshness.make_stamp(notebook, TABLES) for notebook in notebooks]
     for path in own_lib.rglob("*.py"):
         code = path.read_text(encoding="utf-8")
         code = re.sub(r"\) -> (None|str|float):\n", ") -> object:\n", code)
         path.write_text(f'"""Other words."""\n{code}\n# a remark\n', encoding="utf-8")
-    append(own_lib / "tools" / "run" / "pool.py", "HEAR_SECONDS = 1.0\n")
-    assert [committed.make_stamp(notebook, TABLES) for notebook in notebooks] == before
+    append(own_lib / "tools" / "run" / "execute.py", "HEAR_SECONDS = 1.0\n")
+    assert [freshness.make_stamp(notebook, TABLES) for notebook in notebooks] == before
     append(own_lib / "growth.py", "\n\ndef other():\n    return 1\n")
     for notebook, mark in zip(notebooks, before, strict=True):
-        notebook["metadata"][committed.KEY] = mark
-        assert committed.stale_parts(notebook) == {"lib": ["growth"]}
+        notebook["metadata"][freshness.STAMP] = mark
+        assert freshness.stale_parts(notebook) == {"lib": ["growth"]}
 
 
 @pytest.mark.parametrize(
@@ -369,7 +372,7 @@ def test_a_notebook_that_fails_is_left_as_it_was(tmp_path: Path, cell: str, word
     path = tiny.write(tmp_path, cell)
     before = path.read_bytes()
     with pytest.raises(UserError, match=f"^{path.name}: {words}"):
-        committed.restamp(path)
+        author.restamp(path)
     assert path.read_bytes() == before
 
 
@@ -380,7 +383,7 @@ def test_a_cell_out_of_time_leaves_the_notebook_as_it_was(
     path = tiny.write(tmp_path, "import time; time.sleep(900)")
     before = path.read_bytes()
     with pytest.raises(UserError, match="timed out"):
-        committed.restamp(path)
+        author.restamp(path)
     assert path.read_bytes() == before
 
 
@@ -389,12 +392,12 @@ def test_a_damaged_notebook_is_an_error_that_names_it(tmp_path: Path, content: b
     path = tmp_path / "broken.ipynb"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"^broken\.ipynb: "):
-        committed.read_notebook(path)
+        author.read_notebook(path)
 
 
 def test_a_missing_notebook_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^none\.ipynb: cannot be read"):
-        committed.read_notebook(tmp_path / "none.ipynb")
+        author.read_notebook(tmp_path / "none.ipynb")
 
 
 # What `tradegoals check` says.
@@ -405,7 +408,7 @@ def edit(path: Path, change: Callable[[Any], Any], fresh: bool = True) -> None:
     notebook = nbformat.read(path, as_version=4)
     change(notebook)
     if fresh:
-        notebook["metadata"][committed.KEY] = committed.make_stamp(notebook, ["events.csv"])
+        notebook["metadata"][freshness.STAMP] = freshness.make_stamp(notebook, ["events.csv"])
     nbformat.write(notebook, path)
 
 
@@ -420,7 +423,7 @@ def in_cell(old: str, new: str) -> Callable[[Any], Any]:
 
 
 def test_sound_notebooks_have_no_fault(own_notebooks: Path) -> None:
-    assert committed.notebook_faults(own_notebooks) == []
+    assert author.notebook_faults(own_notebooks) == []
 
 
 @pytest.mark.parametrize(
@@ -457,7 +460,7 @@ def test_a_parameters_cell_that_differs_from_the_model_is_named(
 ) -> None:
     path = own_notebooks / f"{tiny.NAME}.ipynb"
     edit(path, change, fresh=False)
-    found = [line for line in committed.notebook_faults(own_notebooks) if "stale" not in line]
+    found = [line for line in author.notebook_faults(own_notebooks) if "stale" not in line]
     assert len(found) == 1
     assert found[0].startswith(f"{path.name}: ")
     assert words in found[0]
@@ -466,13 +469,13 @@ def test_a_parameters_cell_that_differs_from_the_model_is_named(
 def test_a_parameter_may_have_a_type(own_notebooks: Path) -> None:
     change = in_cell("reporter =", "reporter: str =")
     edit(own_notebooks / f"{tiny.NAME}.ipynb", change, fresh=False)
-    assert all("stale" in line for line in committed.notebook_faults(own_notebooks))
+    assert all("stale" in line for line in author.notebook_faults(own_notebooks))
 
 
-@pytest.mark.parametrize("name", [tiny.NAME, committed.TEMPLATE])
+@pytest.mark.parametrize("name", [tiny.NAME, author.TEMPLATE])
 def test_a_stale_notebook_is_named_with_the_command_that_renews_it(own_notebooks: Path, name: str) -> None:
     edit(own_notebooks / f"{name}.ipynb", lambda n: n["cells"][1].update(source="1"), fresh=False)
-    assert committed.notebook_faults(own_notebooks) == [
+    assert author.notebook_faults(own_notebooks) == [
         f"{name}.ipynb: outputs are stale (cells changed: 2; lib changed: __init__, errors); run: tradegoals stamp {name}"
     ]
 
@@ -480,7 +483,7 @@ def test_a_stale_notebook_is_named_with_the_command_that_renews_it(own_notebooks
 def test_missing_and_damaged_notebooks_are_named(own_notebooks: Path) -> None:
     (own_notebooks / f"{tiny.NAME}.ipynb").unlink()
     (own_notebooks / "02_how_did_trade_grow.ipynb").write_text("{")
-    found = committed.notebook_faults(own_notebooks)
+    found = author.notebook_faults(own_notebooks)
     assert [line.partition(":")[0] for line in found] == [f"{tiny.NAME}.ipynb", "02_how_did_trade_grow.ipynb"]
     assert "cannot be read (No such file" in found[0]
     assert "no valid JSON" in found[1]
@@ -493,13 +496,13 @@ def test_faults_of_data_hide_those_that_follow_from_them(
     (own_notebooks / "runs.yml").write_text("cases: {one: {parameters: {reportr: x}}}")
     with (own_data / "events.csv").open("a") as file:
         file.write("a;b\n")
-    found = committed.all_faults()
+    found = author.all_faults()
     assert any("events.csv" in line and "fields" in line for line in found)
     assert any("checksum" in line or "sha256" in line for line in found)
     assert not any("runs.yml" in line for line in found)
     stale = [line for line in found if "data changed: events.csv" in line]
-    assert len(stale) == len(committed.stamped_notebooks())
-    short = committed.all_faults(in_short=True)  # as after an edit of data, which makes all of them stale
+    assert len(stale) == len(author.stamped_notebooks())
+    short = author.all_faults(in_short=True)  # as after an edit of data, which makes all of them stale
     assert len(short) == len(found) - len(stale) + 1
     assert short[-1].startswith(f"{len(stale)} notebooks are stale (")
 

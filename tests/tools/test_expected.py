@@ -12,9 +12,10 @@ from click.testing import CliRunner
 from lib.errors import UserError
 from lib.results import Estimate, ReadingResult, Result
 from lib.tools.cli import main
-from lib.tools.run import committed, freshness, matrix, results_table
-from lib.tools.run.committed import accept, check
+from lib.tools.run import expected as expectations
+from lib.tools.run import freshness, matrix, results_table
 from lib.tools.run.execute import Outcome
+from lib.tools.run.expected import accept, check
 from lib.tools.run.freshness import Run
 from lib.tools.run.results_table import read_table
 
@@ -50,7 +51,7 @@ SOME = Result(
 def expected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder of expectations in place of the committed one."""
     folder = tmp_path / "expected"
-    monkeypatch.setattr(committed, "EXPECTED_DIR", folder)
+    monkeypatch.setattr(expectations, "EXPECTED_DIR", folder)
     return folder
 
 
@@ -83,7 +84,7 @@ def test_what_was_accepted_is_as_expected(tmp_path: Path, expected: Path) -> Non
     assert check([outcome(tmp_path, skipped=True)]) == []
     assert accept([outcome(tmp_path)]) == []  # nothing to renew, nothing written
     content = json.loads((expected / "harbin-2014.json").read_text())
-    assert content["tolerances"] == committed.TOLERANCES
+    assert content["tolerances"] == expectations.TOLERANCES
     kept = content["runs"][f"{NOTEBOOK}/harbin"]
     assert kept["verdicts"] == {"on average": "open", "every year": "missed"}
     assert kept["probabilities"] == {"on average": 0.38, "base rate 2015, probability, share of flows": 0.2}
@@ -238,7 +239,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, expected: Path, content: str) -
 
 def test_a_damaged_expectation_of_one_run_is_named(tmp_path: Path, expected: Path) -> None:
     expected.mkdir()
-    content = {"tolerances": committed.TOLERANCES, "runs": {f"{NOTEBOOK}/harbin": {"verdicts": 3}}}
+    content = {"tolerances": expectations.TOLERANCES, "runs": {f"{NOTEBOOK}/harbin": {"verdicts": 3}}}
     (expected / "harbin-2014.json").write_text(json.dumps(content))
     with pytest.raises(
         UserError, match=rf"harbin-2014\.json: {NOTEBOOK}/harbin: found a damaged expectation"
@@ -248,7 +249,7 @@ def test_a_damaged_expectation_of_one_run_is_named(tmp_path: Path, expected: Pat
 
 def test_two_estimates_of_one_name_are_refused() -> None:
     with pytest.raises(UserError, match="two estimates named level 2015"):
-        committed.facts(SOME.model_copy(update={"estimates": [LEVEL, LEVEL]}))
+        expectations.facts(SOME.model_copy(update={"estimates": [LEVEL, LEVEL]}))
 
 
 def test_what_is_committed_covers_the_runs_of_ci_and_nothing_else() -> None:
