@@ -21,9 +21,9 @@ from lib import fetched, series, spoken, words
 from lib import figures as fig
 from lib.economies import check_currency, pair_name
 from lib.errors import UserError, did_you_mean
-from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
+from lib.goals import Goal, Reading, make_goal, parse_goal
 from lib.series import annual_series, exchange_rates, in_dollars, no_rate
-from lib.tables import data_state
+from lib.tables import at_rest, data_state
 
 
 class Case(BaseModel):
@@ -37,6 +37,7 @@ class Case(BaseModel):
         return cls.check({name: namespace[name] for name in cls.model_fields if name in namespace})
 
     @classmethod
+    @at_rest()
     def check(cls, values: Mapping[str, Any]) -> Self:
         """Check values by name; a `UserError` tells of each fault: parameter, found, expected, nearest valid name."""
         plain = {name: one.item() if isinstance(one, np.generic) else one for name, one in values.items()}
@@ -74,11 +75,16 @@ def _explain(model: type[BaseModel], fault: Any) -> str:
     name, given, hint = str(fault["loc"][0]), fault["input"], ""
     if fault["type"] == "extra_forbidden":
         names, hint = ", ".join(model.model_fields), did_you_mean(name, model.model_fields)
-        return f"{shorten(repr(name)[1:-1])}: found an unknown parameter, expected one of {names}{hint}"
+        return f"{_shorten(repr(name)[1:-1])}: found an unknown parameter, expected one of {names}{hint}"
     if fault["type"] == "literal_error" and isinstance(given, str):
         hint = did_you_mean(given, re.findall(r"'([^']*)'", fault["ctx"]["expected"]))
     expected = re.sub("^(Value error, |Input should be |String should have )", "", fault["msg"])
-    return f"{name}: found {shorten(repr(given))}, expected {expected}{hint}"
+    return f"{name}: found {_shorten(repr(given))}, expected {expected}{hint}"
+
+
+def _shorten(text: str, width: int = 60) -> str:
+    """Text cut to `width` characters for a message."""
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 # How people's words for a parameter are read; what was read before is known.
@@ -219,7 +225,9 @@ class TrendCase(FlowCase):
 
     def rates(self) -> pd.DataFrame:
         """Annual averages of what a dollar costs in each currency, for the years that were over on `as_of`."""
-        return _made("rates", self.as_of.year, fig.load_covariates, data_state()).copy()
+        table = _made("rates", 0, fig.load_covariates, data_state())
+        known = table[table.index < self.as_of.year]
+        return known.loc[:, known.notna().any() | (known.columns == "USD")]
 
 
 class GoalCase(TrendCase):
@@ -308,12 +316,12 @@ def _days(reporter: str, partner: str, flow: str, of: str, *read_from: Any) -> A
 
 @lru_cache(maxsize=1024)
 def _made(what: str, about: Any, *read_from: Any) -> Any:
-    """What is computed from the data for a case, or for a year."""
+    """What is computed from the data, for a case or for all."""
     match what:
         case "parents":
             return dict(fig.load_reporters().set_index("name")["parent"])
         case "rates":
-            return exchange_rates(fig.load_covariates(), pd.Timestamp(about, 1, 1))
+            return exchange_rates(fig.load_covariates(), pd.Timestamp.max)
         case "releases":
             return series.releases(about.vintage(), about.currency)
     return annual_series(about.vintage(), about.currency, about.rates())

@@ -36,7 +36,7 @@ from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.law import Law, Posterior
 from lib.reference import Array, Prior, nearest_class, read_kept, size_class, size_label
-from lib.series import MONTHS, own_ratios, year_to_date
+from lib.series import MONTHS, own_ratios, so_far
 from lib.words import year_spans
 
 PIECES = ("larger flows", "later level", "mirror", "months", "parcels")
@@ -402,14 +402,13 @@ def year_so_far(
     `levels` are those of the case's day by year, millions, and `size_usd` of the flow, US dollars a year.
     """
     stretches = case.releases()
-    known = sorted(year_to_date(stretches).items())
-    so_far = {year: (month, value) for (year, month), value in known if month in MONTHS}
-    begun = [year for year in years if year in so_far and year not in levels.index]
+    known = {year: (month, value) for (year, month), value in so_far(stretches).items() if month in MONTHS}
+    begun = [year for year in years if year in known and year not in levels.index]
     if not begun or levels.empty:
         return None
     own, first, found = own_ratios(stretches, levels), first_ratio_year(), []
     for year in begun:
-        month, value = so_far[year]
+        month, value = known[year]
         before = own[month].loc[: year - 1].dropna()
         ratio = ratio_model(before, ratio_prior(size_usd, max(year - 1, first), month))
         correlation, stretch = _kept_link(month, year - 1)

@@ -163,11 +163,6 @@ def whole_years(figures: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return (first == year) & (last + 1 == year + 1), year.astype("int64") + 1970
 
 
-def sources(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return where figures come from: figure_id, publisher, published and url, each figure once."""
-    return rows[["figure_id", "publisher", "published", "url"]].drop_duplicates(ignore_index=True)
-
-
 def check_tables() -> list[Fault]:
     """Find every fault of every table."""
     rules = {"figures": [check_figure], "investments": [check_figure], "goals": [_check_goal]}

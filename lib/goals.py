@@ -102,11 +102,6 @@ def parse_goal(text: str) -> tuple[Literal["rate", "level", "multiple"], float, 
     raise UserError(f"goal: found {quote(text)}, expected {expected}")
 
 
-def shorten(text: str, width: int = 60) -> str:
-    """Text cut to `width` characters for a message."""
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
 def make_goal(text: str, base_year: int, deadline: int, levels: pd.Series, currency: str) -> Goal:
     """Build the goal on the base level that the series holds.
 

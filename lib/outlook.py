@@ -31,6 +31,7 @@ from lib.goals import Goal, Kind, Reading, Verdict
 from lib.law import FAN, Law, Posterior
 from lib.reference import Prior, read_kept
 from lib.results import Estimate
+from lib.tables import at_rest
 from lib.words import year_spans
 
 Case = TypeVar("Case", bound=FlowCase)
@@ -89,7 +90,7 @@ def _own_drift(growth: ArrayLike, prior: Prior) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class Expectation:
+class _Expectation:
     """The growth of a flow that was to be expected at an origin, and where that comes from."""
 
     origin: int  # year of the last level
@@ -101,7 +102,7 @@ class Expectation:
     shares: pd.DataFrame  # how much of the expected drift comes from where (`_prior_with_parents`)
 
 
-def expect(case: GoalCase, levels: pd.Series) -> Expectation:
+def expect(case: GoalCase, levels: pd.Series) -> _Expectation:
     """What was to be expected from the last year of `levels` (by year, millions) on, as the case's day knew it."""
     origin, level = int(levels.index[-1]), float(levels.iloc[-1])
     rates = growth.log_growth(levels)
@@ -117,7 +118,7 @@ def expect(case: GoalCase, levels: pd.Series) -> Expectation:
     prior, shares = _prior_with_parents(own_class, parents, rates, weight)
     size = case.usd_mn(level, origin) * 1e6
     posterior = laws.posterior(rates, prior)
-    return Expectation(origin, level, size, case.partner == WORLD, prior, posterior, shares)
+    return _Expectation(origin, level, size, case.partner == WORLD, prior, posterior, shares)
 
 
 def prior_for(case: GoalCase, level_mn: float, year: int) -> Prior:
@@ -155,7 +156,7 @@ class Answer:
     chances: pd.Series
     needed: pd.DataFrame
     law: Law | None = None
-    expected: Expectation | None = None
+    expected: _Expectation | None = None
     evidence: Mapping[str, str] = field(default_factory=dict)
     inferred: Inferred | None = None
     assume: Assumptions = field(default_factory=Assumptions)
@@ -219,6 +220,7 @@ class Answer:
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("evidence")
 
 
+@at_rest()
 def of(case: GoalCase, without: Collection[str] = (), assume: Assumptions | None = None) -> Answer:
     """The answer to a goal, as the case's day knew it.
 
@@ -262,7 +264,7 @@ def _chances(asked: Answer, law: Law) -> pd.Series:
     return odds.dropna().clip(SUREST, 1 - SUREST)
 
 
-def _learn(asked: Answer, expected: Expectation, kinds: Collection[str]) -> _Learnt:
+def _learn(asked: Answer, expected: _Expectation, kinds: Collection[str]) -> _Learnt:
     """The law of the unknown years to the deadline, the evidence in it, and what larger flows taught."""
     case, goal, levels, assume = asked.case, asked.goal, asked.levels, asked.assume
     law, used, inferred = _from_levels(asked, expected, kinds)
@@ -282,7 +284,7 @@ def _learn(asked: Answer, expected: Expectation, kinds: Collection[str]) -> _Lea
     return laws.prune(law, evidence.NEGLIGIBLE), used, inferred
 
 
-def _from_levels(asked: Answer, expected: Expectation, kinds: Collection[str]) -> _Learnt:
+def _from_levels(asked: Answer, expected: _Expectation, kinds: Collection[str]) -> _Learnt:
     """The law from yearly levels, those of larger flows where they tell of an unknown year; what was used of them."""
     case, goal, levels, assume = asked.case, asked.goal, asked.levels, asked.assume
     left_out = [larger.reporter for larger in case.lineage() if larger.reporter not in kinds]
@@ -307,7 +309,7 @@ def _from_levels(asked: Answer, expected: Expectation, kinds: Collection[str]) -
 def own_law(
     goal: Goal,
     levels: pd.Series,
-    expected: Expectation,
+    expected: _Expectation,
     later: int | None = None,
     assume: Assumptions | None = None,
 ) -> Law:
@@ -333,7 +335,7 @@ def later_errors(year: int, origin: int, assume: Assumptions) -> dict[float, flo
     return {sd: weight for sd, weight in errors.items() if weight > 0}
 
 
-def _after_chain(law: Law, goal: Goal, levels: pd.Series, expected: Expectation, last: int) -> Law:
+def _after_chain(law: Law, goal: Goal, levels: pd.Series, expected: _Expectation, last: int) -> Law:
     """The law that larger flows give, to the deadline: where they end it grows on as the flow's own law says."""
     law = laws.marginal(law, [year for year in law.years if goal.base_year < year <= goal.deadline])
     if last >= goal.deadline:
@@ -351,7 +353,7 @@ def _given_known(law: Law, levels: pd.Series) -> Law:
     return law
 
 
-def _from(expected: Expectation, year: int) -> Posterior:
+def _from(expected: _Expectation, year: int) -> Posterior:
     """The growth to be expected from a year on: the latest rate echoes in the year after it alone."""
     of_all = expected.posterior
     return of_all if year == expected.origin else of_all._replace(echo=np.zeros_like(of_all.echo))

@@ -230,10 +230,8 @@ def coverage_line(horizon: int, size_usd: float | None = None) -> str:
 # --- base rates: what share of flows of a size grew so fast, by the panels that were known ---
 
 PROBABILITIES = (0.02, 0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
-
 HORIZONS = (1, 2, 3, 5, 10)
 """Probabilities and years of the kept distributions of growth."""
-
 HORIZON = HORIZONS[-1]
 
 

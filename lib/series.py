@@ -16,6 +16,7 @@ January and February together, some are rounded, many were never found. So a yea
 a month that no figure covers stays missing, and stretches that were published together stay together.
 """
 
+from collections import namedtuple
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -79,21 +80,11 @@ class Level(NamedTuple):
     currency: str
 
 
-class _Figure(NamedTuple):
-    """What a choice among figures looks at, of one that covers a period, such as a year."""
-
-    period: Any
-    value_mn: float
-    value: float
-    yoy_pct: float
-    currency: str
-    figure_id: str
-    status: str
-    authority: str
-    known_from: pd.Timestamp
-    level_usable: bool
-    growth_usable: bool
-    last_resort: bool
+_Figure = namedtuple(
+    "_Figure",
+    "period value_mn value yoy_pct currency figure_id status authority known_from level_usable growth_usable last_resort",
+)
+"""What a choice among figures looks at, of one that covers a period, such as a year."""
 
 
 def annual_series(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -242,14 +233,20 @@ def year_to_date(stretches: pd.DataFrame) -> pd.Series:
     stretch that begins where the year so far is known extends it. Months after a hole are left out, so a year
     without its January has no year so far.
     """
+    known = so_far(stretches)
+    index = pd.MultiIndex.from_tuples(list(known), names=["year", "last_month"])
+    return pd.Series(list(known.values()), index=index, dtype=float)
+
+
+def so_far(stretches: pd.DataFrame) -> dict[tuple[int, int], float]:
+    """`year_to_date` without a table, which takes longer to make than its content: (year, last_month) → millions."""
     columns = (stretches[name].to_list() for name in ("year", "last_month", "first_month", "value_mn"))
     known: dict[tuple[int, int], float] = {}
     for year, last, first, value in sorted(zip(*columns, strict=True)):
         before = 0.0 if first == 1 else known.get((year, first - 1))
         if before is not None and (year, last) not in known and not np.isnan(value):
             known[int(year), int(last)] = before + float(value)
-    index = pd.MultiIndex.from_tuples(list(known), names=["year", "last_month"])
-    return pd.Series(list(known.values()), index=index, dtype=float)
+    return known
 
 
 def implied_year_to_date(stretches: pd.DataFrame) -> pd.DataFrame:
@@ -281,7 +278,7 @@ def own_ratios(stretches: pd.DataFrame, levels: pd.Series) -> pd.DataFrame:
     """
     years, months, bases = (column.to_list() for _, column in implied_year_to_date(stretches).items())
     implied = dict(zip(zip(years, months, strict=True), bases, strict=True))
-    stated = implied | year_to_date(stretches).to_dict()
+    stated = implied | so_far(stretches)
     known = levels.dropna().to_dict()
     years = sorted({year for year, _ in stated if year in known})
     ratios = np.full((len(years), len(MONTHS)), np.nan)

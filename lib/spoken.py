@@ -108,6 +108,7 @@ FILLERS = frozenset(PHRASES["fillers"].split())
 GOAL_EXAMPLES = 'a rate such as "25 %" or a level such as "100 USD bn" or "double"'
 
 
+@lru_cache(maxsize=512)
 def read_goal(text: str, currency: str = "USD") -> str:
     """A goal in people's words as the parameter `goal` takes it: "25 %", "100 USD bn" or "2 times the base".
 
@@ -204,9 +205,9 @@ class _Day(NamedTuple):
 
 
 _NAMED = [form for month in ("%b", "%B") for form in (f"%d {month} %Y", f"{month} %d %Y", f"%Y {month} %d")]
-_DAYS = [f"%Y{mark}%m{mark}%d" for mark in "-/."] + [f"%d{mark}%m{mark}%Y" for mark in "-/."]
-_DAYS += ["%m/%d/%Y", "%m-%d-%Y", *_NAMED]
-_MONTHS = ["%Y-%m", "%Y/%m", "%Y.%m", "%b %Y", "%B %Y", "%Y %b", "%Y %B"]
+_MARKED = [form.replace("-", mark) for form in ("%Y-%m-%d", "%d-%m-%Y") for mark in "-/."]
+_DAYS = (*_MARKED, "%m/%d/%Y", "%m-%d-%Y", *_NAMED)
+_MONTHS = ("%Y-%m", "%Y/%m", "%Y.%m", "%b %Y", "%B %Y", "%Y %b", "%Y %B")
 
 
 def read_day(text: str, today: Callable[[], date] = date.today) -> _Day:
@@ -215,6 +216,8 @@ def read_day(text: str, today: Callable[[], date] = date.today) -> _Day:
     What is no day, or could be two (4/5/2014), is a `UserError`.
     """
     plain = tidy("day", text).casefold().rstrip(".")
+    with suppress(ValueError):
+        return _Day(date.fromisoformat(plain))
     if plain in ("today", "now", "今天"):
         return _Day(today())
     plain = re.sub(r"[年月]", "-", plain).replace("日", "").strip("- ")
@@ -238,8 +241,9 @@ def read_day(text: str, today: Callable[[], date] = date.today) -> _Day:
     raise UserError(f"day: found {quote(text)}, expected {wanted}")
 
 
-def _read_by(text: str, forms: list[str]) -> list[date]:
-    """The days that a text means by any of some forms, each once."""
+@lru_cache(maxsize=512)
+def _read_by(text: str, forms: tuple[str, ...]) -> list[date]:
+    """The days that a text means by any of some forms, each once; do not alter what is returned."""
     found = {}
     for form in forms:
         with suppress(ValueError):

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -64,9 +65,27 @@ def read_table(
 
 def data_state() -> tuple[Any, ...]:
     """What changes when a table is written: a key for what was computed from the tables."""
+    if _AT_REST and _AT_REST[-1]:
+        return _AT_REST[-1]
     folder = str(data_dir())
-    with os.scandir(folder) as entries:  # asked for many times in one answer
-        return (folder, *map(file_state, entries))
+    with os.scandir(folder) as entries:
+        state = (folder, *map(file_state, entries))
+    if _AT_REST:
+        _AT_REST[-1] = state
+    return state
+
+
+_AT_REST: list[tuple[Any, ...]] = []
+
+
+@contextmanager
+def at_rest() -> Iterator[None]:
+    """Within it no table is written: their state is looked up once, not for each of the thousand times it is asked for."""
+    _AT_REST.append(_AT_REST[-1] if _AT_REST else ())
+    try:
+        yield
+    finally:
+        _AT_REST.pop()
 
 
 @lru_cache(maxsize=32)

@@ -9,7 +9,6 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 import pytest
-from frictionless import Package
 
 from lib import figures as fig
 from lib import package
@@ -44,6 +43,8 @@ def test_no_table_has_a_fault_and_every_checksum_fits():
 
 
 def test_an_independent_reader_accepts_the_package():
+    from frictionless import Package
+
     report = Package(str(DATA / "datapackage.json")).validate()
     assert report.valid, report.flatten(["name", "rowNumber", "fieldName", "note"])[:10]
 

@@ -183,13 +183,6 @@ def test_annual_keeps_exactly_whole_years():
     assert rows["year"].tolist() == [2013, 2012]
 
 
-def test_sources_name_each_figure_once():
-    rows = fig.select(ALL, "Harbin", "Russia", "total")
-    listed = fig.sources(pd.concat([rows, rows]))
-    assert listed.columns.tolist() == ["figure_id", "publisher", "published", "url"]
-    assert listed["figure_id"].tolist() == rows["figure_id"].tolist()
-
-
 def test_a_covariate_is_a_series_by_year():
     rate = fig.covariate("cny_per_usd")
     assert rate[2013] == pytest.approx(6.148)

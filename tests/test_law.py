@@ -374,7 +374,8 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@exhaustive
+@pytest.mark.parametrize("case", some(CASES, 3))
 def test_readings_agree_with_a_million_paths(case):
     found, expected = chances(*CASES[case]), simulated(*CASES[case])
     assert found.to_numpy() == pytest.approx(expected.to_numpy(), abs=0.002)

@@ -118,7 +118,7 @@ def told_beside(name: str, names: dict[str, Any], parameters: dict[str, Any]) ->
 
 
 @exhaustive
-@pytest.mark.parametrize("parameters", some(CASES.values(), 4), ids=some(CASES, 4))
+@pytest.mark.parametrize("parameters", some(CASES.values(), 6), ids=some(CASES, 6))
 def test_all_notebooks_give_a_goal_one_probability(
     parameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from cells import made
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.collections import PathCollection
@@ -16,7 +17,6 @@ from sampling import exhaustive, some
 
 from lib import figures as fig
 from lib import growth, outlook, plots
-from lib.analysis import published
 from lib.cases import FlowCase, GoalCase, TrendCase
 from lib.law import FAN
 from lib.package import data_dir
@@ -215,14 +215,25 @@ def test_coverage_shows_counts_and_leaves_nothing_published_white():
     assert [label.get_text() for label in axes.get_xticklabels()] == ["2012", "2013"]
 
 
+# --- figures of one notebook, by the cell that draws them ---
+
+
 def test_hindcasts_are_filled_where_the_goal_was_then_met():
-    found = pd.DataFrame({"probability": [0.2, 0.7], "met": [False, True]}, index=[2005, 2006])
-    axes = plots.hindcast(found, "title").axes[0]
+    found = {"flow of": "Harbin", "probability": [0.2, 0.7], "met": [False, True]}
+    past = pd.DataFrame(found, index=[2005, 2006])
+    axes = made("03", "marks", "axes", past=past, case=GoalCase(), partner="Russia")
     marks = [item for item in axes.collections if isinstance(item, PathCollection)]
     faces = {item.get_label(): to_hex(item.get_facecolor()[0]) for item in marks}
     assert faces == {"then met": style.BLUE.lower(), "then missed": "#ffffff"}
     assert offsets(axes) == pytest.approx({2005: 20, 2006: 70})
     assert axes.get_ylim() == (0, 100) and "%" in axes.get_ylabel()
+
+
+def test_disagreements_are_in_percent_of_the_chosen_level():
+    rows = pd.DataFrame({"year": [2015], "grade": ["press conversion"], "differs": [-0.056]})
+    axes = made("01", "axes", differing=rows, rows="")
+    assert offsets(axes) == pytest.approx({2015: -5.6})
+    assert legend(axes) == ["press conversion"]
 
 
 # --- style, display, every flow ---
@@ -236,9 +247,6 @@ def test_every_grade_has_a_mark_of_its_own():
 EVERY_FIGURE = {
     "levels_together": lambda: plots.levels_together({"A": made_up({2012: 1.5, 2013: 2})}, "USD", "t"),
     "growth_table": lambda: plots.growth_table(pd.DataFrame({2010: [0.3]}, index=["A"]), 0.25, "t"),
-    "hindcast": lambda: plots.hindcast(
-        pd.DataFrame({"probability": [0.2], "met": [True]}, index=[2005]), "t"
-    ),
     "goal_fan": lambda: plots.goal_fan(
         made_up({2012: 1.5}), pd.Series({2012: 1.5, 2013: 2.0}), None, "USD", "t"
     ),
@@ -277,11 +285,6 @@ EVERY_FIGURE = {
         "USD",
         "t",
     ),
-    "gaps": lambda: plots.gaps(
-        {"pool": pd.DataFrame({"gap": [0.1], "placebo_low": [-0.2], "placebo_high": [0.2]}, index=[2010])},
-        2011,
-        "t",
-    ),
 }
 
 
@@ -306,7 +309,8 @@ def test_a_fan_says_what_it_shows_in_one_sentence_with_numbers():
     assert words == "t: the level was US$1.5 million in 2012; the goal asks for US$2 million in 2013."
 
 
-@pytest.mark.parametrize("name", EVERY_FIGURE)
+@exhaustive
+@pytest.mark.parametrize("name", some(EVERY_FIGURE, 4))
 def test_every_figure_is_the_same_file_each_time_as_svg(name):
     files = []
     for _ in range(2):
@@ -366,7 +370,7 @@ def test_every_flow_can_be_drawn():
     for flow in some(flows, 4):
         case = FlowCase.check(flow)
         family = [case, *outlook.lineage(case)]
-        counts = published.coverage(pd.concat([member.vintage() for member in family]))
+        counts = made("01", "counts", record=pd.concat([m.vintage() for m in family], ignore_index=True))
         assert plots.coverage(counts, case.title()).axes[0].get_title(loc="left") == case.title()
         levels = {m.reporter: TrendCase(**m.model_dump()).series() for m in family}
         if levels[case.reporter].empty or case.flow != "total":

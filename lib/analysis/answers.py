@@ -7,7 +7,7 @@ import pandas as pd
 from lib.cases import FlowCase, GoalCase
 from lib.errors import unclear
 from lib.fetched import place_of
-from lib.figures import load_goals_table, load_targets, sources
+from lib.figures import load_goals_table, load_targets
 from lib.goals import READ_AS, Goal, Verdict, parse_goal
 from lib.outlook import Answer
 from lib.package import notebooks_dir
@@ -118,7 +118,7 @@ def goal_in_words(case: GoalCase, goal: Goal) -> Said:
 
 def source_line(record: pd.DataFrame, series: pd.DataFrame, most: int = 4) -> str:
     """A line to stand under a figure: the publishers behind the levels that it shows."""
-    used = sources(record[record["figure_id"].isin(series["figure_id"])])
+    used = record[record["figure_id"].isin(series["figure_id"])].drop_duplicates("figure_id")
     names = [f"{row.publisher} ({row.published or 'undated'})" for row in used.itertuples()]
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return f"Sources: {'; '.join(names[:most])}{more}. Rows: {place_of(used)}."

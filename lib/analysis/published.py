@@ -11,8 +11,8 @@ from lib.analysis import plausibility
 from lib.analysis.plausibility import mirror_pairs, prepare, with_growth
 from lib.cases import FlowCase
 from lib.economies import pair_name
-from lib.growth import implied_base, yoy
-from lib.series import Level, annual_series, offers
+from lib.growth import implied_base
+from lib.series import Level, offers
 
 
 def candidates(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> pd.DataFrame:
@@ -27,35 +27,11 @@ def candidates(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Se
     return found.assign(chosen=~found.duplicated("year"))
 
 
-def coverage(record: pd.DataFrame) -> pd.DataFrame:
-    """Number of figures by year (columns, without holes) and by reporter and kind of period (rows)."""
-    kind = np.where(record.index.isin(fig.annual(record).index), "full year", "part of a year")
-    place = pd.factorize(record["reporter"])[0]
-    order = np.lexsort((kind, place))
-    return _by_year((record["reporter"] + ", " + kind).iloc[order], record)
-
-
-def coverage_by_flow(known: pd.DataFrame) -> pd.DataFrame:
-    """The same by pair and flow (rows), in the order of `around`."""
-    return _by_year(known["pair"] + ", " + known["flow"].map(fig.FLOW_NAMES), known)
-
-
-def _by_year(names: pd.Series, record: pd.DataFrame) -> pd.DataFrame:
+def coverage(names: pd.Series, record: pd.DataFrame) -> pd.DataFrame:
+    """Number of figures by year (columns, without holes) and by what each is named (rows, in the order of `names`)."""
     counts = pd.crosstab(names, record["period_end"].dt.year).rename_axis(index=None, columns=None)
     years = range(counts.columns.min(), counts.columns.max() + 1)
     return counts.reindex(index=names.unique(), columns=years, fill_value=0)
-
-
-def growth_check(rows: pd.DataFrame) -> pd.DataFrame:
-    """Printed growth of full years against growth between the levels used, for the figures of one flow.
-
-    Levels are compared within the currency of the figure; nothing is converted. Returned are those of `rows` (as
-    `lib.figures.annual` gives them) that print growth, with printed and between (fractions).
-    """
-    between = pd.Series(float("nan"), index=rows.index)
-    for currency, own in rows[rows["currency"] != ""].groupby("currency"):
-        between[own.index] = own["year"].map(yoy(annual_series(own, str(currency))["value_mn"]))
-    return rows.assign(printed=rows["yoy_pct"] / 100, between=between).dropna(subset="printed")
 
 
 def around(family: Iterable[FlowCase]) -> pd.DataFrame:

@@ -264,15 +264,3 @@ def for_goal(
     one = _features([p_law], [years], [size_usd], [below], [as_growth])
     fitted = fit(known[list(FEATURES)].to_numpy(), known["met"].to_numpy(dtype=float))
     return float(predict(fitted, one.to_numpy())[0]), known
-
-
-def shares(scores: pd.DataFrame, key: pd.Series) -> pd.DataFrame:
-    """Share met by group (`key`) with the 90 % interval of Jeffreys (Brown, Cai & DasGupta 2001): share, n, low, high.
-
-    The interval ignores that a year is shared.
-    """
-    from statsmodels.stats.proportion import proportion_confint
-
-    found = scores.groupby(key.rename("group"), observed=True)["met"].agg(["mean", "sum", "size"])
-    low, high = proportion_confint(found["sum"], found["size"], alpha=0.1, method="jeffreys")
-    return pd.DataFrame({"share": found["mean"], "n": found["size"], "low": low, "high": high})

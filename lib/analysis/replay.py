@@ -1,8 +1,7 @@
 """How an answer moved: release by release in a running year, and figure by figure between two days.
 
 A year's total has two forecasts: the year so far times what the rest of a year adds, and the yearly forecast from the
-years before. `lib.outlook` combines them (Bates & Granger 1969); here each is also taken by itself, and the errors
-that such nowcasts made are read from the kept backtest.
+years before. `lib.outlook` combines them (Bates & Granger 1969); here each is also taken by itself.
 
 Between two days the figures are stepped through in the order of arrival. After every one that changes a level on which
 the answer rests, the goal is judged and forecast again, with what was known at that moment and nothing else; what the
@@ -16,7 +15,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
 from lib import evidence, outlook, series
 from lib import figures as fig
@@ -135,19 +133,6 @@ def by_release(case: GoalCase) -> pd.DataFrame:
         before = state
     head = ["day", "year", "month", "so_far_mn", "last_mn", *FAN, "path", "rate"]
     return pd.DataFrame(rows, columns=[*head, *READINGS])
-
-
-def seasonal_band(case: GoalCase, running: RunningYear) -> pd.DataFrame:
-    """Share of a year done by each month: quantiles 10, 50 and 90 %, from the flow's own years and the class."""
-    rows, own = {}, running.own
-    size = case.usd_mn(float(running.levels.iloc[-1]), running.last) * 1e6
-    origin = max(running.last, evidence.first_ratio_year())
-    for month in MONTHS:
-        prior = evidence.ratio_prior(size, origin, month)
-        fitted = evidence.ratio_model(own[month].dropna().to_numpy(), prior)
-        t = stdtrit(fitted.df, [0.9, 0.5, 0.1])
-        rows[month] = np.exp(-laws.location(fitted, 1) - laws.spread(fitted, 1) * t)
-    return pd.DataFrame.from_dict(rows, orient="index", columns=[0.1, 0.5, 0.9]).rename_axis("month")
 
 
 DECIDED = {"met": 1.0, "missed": 0.0}  # what these count with, so that a decision is a change like any other

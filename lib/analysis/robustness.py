@@ -6,7 +6,6 @@ is kept: what a known driver would take away from it is not, so that scenarios e
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -238,11 +237,3 @@ def rate_with(p: float, law: Law, goal: Goal, levels: pd.Series, reading: str) -
     if excess(low) < 0 or excess(high) > 0:
         return float("nan")
     return float(np.expm1(brentq(excess, low, high, xtol=1e-5)))
-
-
-def break_even(
-    law: Law, goal: Goal, levels: pd.Series, chances: Sequence[float] = (0.2, 0.5, 0.8)
-) -> pd.DataFrame:
-    """Growth a year with each of some chances, one row a reading, one column a chance."""
-    rows = {r: [rate_with(p, law, goal, levels, r) for p in chances] for r in READINGS}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=list(chances)).rename_axis("reading")

@@ -66,17 +66,6 @@ def summary(levels: dict[str, pd.Series], goal_rate: float) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def spells(rates: dict[str, pd.Series], goal_rate: float) -> pd.DataFrame:
-    """Runs of consecutive years that each reached the rate, longest first within a flow: name, first, last, years (number)."""
-    rows = []
-    for name, growth in rates.items():
-        years = growth.index[growth >= goal_rate - 1e-9].astype(int).to_series()
-        for _, run in years.groupby(years - np.arange(len(years))):
-            rows.append((name, run.iloc[0], run.iloc[-1], len(run)))
-    found = pd.DataFrame(rows, columns=["name", "first", "last", "years"])
-    return found.sort_values("years", ascending=False, kind="stable").sort_values("name", kind="stable")
-
-
 def is_still(rates: pd.Series) -> bool:
     """Whether log growth never changes, to the digits that a level may have: then there is nothing to explain."""
     return len(rates) > 0 and bool(np.ptp(rates) < STILL)

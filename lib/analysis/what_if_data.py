@@ -4,7 +4,7 @@ The record: every flow's level by year, as it was known on each day that changed
 beside it, as numbers from which the page builds the law of any goal: the growth to be expected (`lib.law.posterior`),
 months of running years, the partner's figures, a later level, and the law of the years that larger flows tell of. So
 the page fits nothing but a reader's own figures, for which it has the kept tables of the reference class, nested by
-key. What many days have in common is kept once (`Shared`), and rounded to ten digits (`DIGITS`).
+key. What many days have in common is kept once (`_Shared`), and rounded to ten digits (`DIGITS`).
 """
 
 import json
@@ -38,11 +38,11 @@ from lib.reference import (
     size_label,
 )
 from lib.series import GRADES, exchange_rates
-from lib.tables import data_state
+from lib.tables import at_rest, data_state
 from lib.words import plain
 
 
-def own_priors() -> dict[int, list[list[Any]]]:
+def _own_priors() -> dict[int, list[list[Any]]]:
     """What a reader's own figures are held to be: last year → size class → numbers of the prior, source, warning."""
     released, sizes = last_released(fig.UNDATED_KNOWN_FROM, False), [SIZES[1] / 2, *SIZES[1:-1]]
 
@@ -60,7 +60,7 @@ def _size_of(index: int) -> float:
     return float(SIZES[index] or SIZES[1] / 2)
 
 
-def base_rates(growth: "Shared") -> dict[int, list[Any]]:
+def _base_rates(growth: "_Shared") -> dict[int, list[Any]]:
     """Where `lib.reference.base_rate` looks from an origin: of each panel the longest horizon, and places.
 
     There is a place in `growth` for each size class: quantiles of growth a year at `PROBABILITIES`, a row for each of
@@ -90,7 +90,7 @@ Level = tuple[float, int, str]
 """A level of a year: millions, index of its grade in `lib.series.GRADES`, the figure it rests on."""
 
 
-def flows() -> list[dict[str, Any]]:
+def _flows() -> list[dict[str, Any]]:
     """Every flow for which some level is known: its names, and levels by currency.
 
     Returns
@@ -105,14 +105,14 @@ def flows() -> list[dict[str, Any]]:
         case = {
             currency: cases.TrendCase.model_construct(**flow, currency=currency) for currency in CURRENCIES
         }
-        levels = {currency: list(changes(case[currency])) for currency in CURRENCIES}
+        levels = {currency: list(_changes(case[currency])) for currency in CURRENCIES}
         levels = {currency: days for currency, days in levels.items() if days}
         if levels:
             found.append({**flow, "name": case["USD"].flow_name, "levels": levels})
     return found
 
 
-def changes(case: cases.TrendCase) -> Iterator[list[Any]]:
+def _changes(case: cases.TrendCase) -> Iterator[list[Any]]:
     """Each day that changed a level of a flow, with the levels that it changed."""
     before: dict[int, Level] = {}
     for day in case.days():
@@ -141,13 +141,13 @@ def levels_on(days: list[list[Any]], day: str) -> dict[int, Level]:
     return known
 
 
-def exchange() -> dict[str, dict[int, float]]:
+def _exchange() -> dict[str, dict[int, float]]:
     """What a dollar cost on average, by currency and year, known from the first day of the next year."""
     rates = exchange_rates(fig.load_covariates(), pd.Timestamp(fig.UNDATED_KNOWN_FROM)).drop(columns="USD")
     return {name: {int(year): float(rate) for year, rate in rates[name].dropna().items()} for name in rates}
 
 
-def sources(known: list[dict[str, Any]]) -> dict[str, list[str]]:
+def _sources(known: list[dict[str, Any]]) -> dict[str, list[str]]:
     """Publisher, day of publication, what was printed, and address of each figure that a level of a flow rests on."""
     changed = [
         change for flow in known for days in flow["levels"].values() for _, day in days for change in day
@@ -200,7 +200,7 @@ DIGITS = 10
 """Significant digits of what laws are made of: with fewer, years of equal variance would not look so (`lib.mixtures._root`)."""
 
 
-class Shared(dict[str, int]):
+class _Shared(dict[str, int]):
     """Values that many days have in common, each kept once, as JSON; whoever needs one holds its place."""
 
     def place(self, value: Any) -> int:
@@ -216,7 +216,7 @@ _Observe = Callable[[list[int]], evidence.Observation | None]
 """What evidence says of some years."""
 
 
-class Knowledge:
+class _Knowledge:
     """What the days that the page offers knew of flows beside their levels, what is the same of two kept once.
 
     Parameters
@@ -226,7 +226,7 @@ class Knowledge:
 
     def __init__(self, stated: list[dict[str, Any]]) -> None:
         self.stated = stated
-        self.kept = {name: Shared() for name in ("classes", "expected", "chains", "gaps", "pieces")}
+        self.kept = {name: _Shared() for name in ("classes", "expected", "chains", "gaps", "pieces")}
         self._expected: dict[Any, Any] = {}
         self._laws: dict[Any, int] = {}
 
@@ -379,18 +379,19 @@ def payload() -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
+@at_rest()
 def _payload(state: Any) -> dict[str, Any]:
-    known = flows()
+    known = _flows()
     stated = _stated_goals(known)
-    knowledge, growth = Knowledge(stated), Shared()
-    rates = base_rates(growth)
+    knowledge, growth = _Knowledge(stated), _Shared()
+    rates = _base_rates(growth)
     told = [flow | {"knows": knowledge.of(flow)} for flow in known]
     return {
         "day": fig.UNDATED_KNOWN_FROM.isoformat(),
         "flows": told,
-        "sources": sources(known),
+        "sources": _sources(known),
         "goals": stated,
-        "per_usd": exchange(),
+        "per_usd": _exchange(),
         "grades": list(GRADES),
         "readings": goals.READING_LABELS,
         "default": cases.GoalCase().model_dump(mode="json"),  # the page opens with the case of the notebooks
@@ -398,7 +399,7 @@ def _payload(state: Any) -> dict[str, Any]:
             [held(years, _size_of(index)) for years in range(1, HORIZONS[-1] + 1)]
             for index in range(len(SIZES) - 1)
         ],
-        "own": own_priors(),
+        "own": _own_priors(),
         "base_rates": rates,
         "model": _constants(),
         **{

@@ -10,7 +10,6 @@ from lib.plots.forecast import (
     calibration,
     fan_by_release,
     goal_fan,
-    hindcast,
     met_by_group,
     odds_by_release,
     odds_by_row,
@@ -18,7 +17,6 @@ from lib.plots.forecast import (
 )
 from lib.plots.record import (
     coverage,
-    gaps,
     growth_table,
     levels_together,
     stacked,

@@ -94,21 +94,6 @@ def _draw_fan(axes: Any, fan: pd.DataFrame, height: float) -> list[tuple[float, 
     return [*ends, (fan.index[-1], middle, f"median {about(middle)}", FAN_WORDS)]
 
 
-def hindcast(found: pd.DataFrame, title: str, sources: str = "") -> Any:
-    """Probabilities given in earlier years, filled where the goal was then met, hollow where it was missed.
-
-    `found` is indexed by origin year: probability, met (bool).
-    """
-    axes = new_axes(title, height=3.2)
-    axes.vlines(found.index, 0, found["probability"] * 100, color="#cccccc", linewidth=1, zorder=1)
-    for met, group in found.groupby("met"):
-        face, label = (BLUE, "then met") if met else ("white", "then missed")
-        look = {"facecolor": face, "edgecolor": BLUE, "s": 46, "label": label, "zorder": 3}
-        axes.scatter(group.index, group["probability"] * 100, **look)
-    axes.set(xlabel="origin: the last year known to the forecast", ylabel="probability given, %")
-    return finish(axes, sources, legend="upper left", ylim=(0, 100))
-
-
 def probability_steps(bars: pd.DataFrame, title: str, sources: str = "") -> Any:
     """What moved a probability, as a waterfall: start, each move up or down, end.
 

@@ -118,25 +118,3 @@ def timeline(
     axes.set_title(axes.get_title(loc="left"), pad=48)
     axes.margins(x=0.08)
     return finish(axes, sources, ylabel=f"{currency} mn, nominal, logarithmic")
-
-
-def gaps(found: dict[str, pd.DataFrame], year: int, title: str, sources: str = "") -> Any:
-    """Gap of a flow to its synthetic control by pool, each against 90 % of the gaps of its donors.
-
-    `found` holds frames indexed by year: gap, placebo_low, placebo_high (log units), drawn in per cent.
-    """
-    import matplotlib.pyplot as plt
-    from matplotlib.ticker import MaxNLocator
-
-    figure, rows = plt.subplots(1, len(found), figsize=(8.0, 3.2), sharey=True, layout="constrained")
-    for axes, (name, table) in zip(np.atleast_1d(rows), found.items(), strict=True):
-        shade = {"color": GREY, "alpha": 0.2, "linewidth": 0}
-        axes.fill_between(table.index, table["placebo_low"], table["placebo_high"], **shade)
-        axes.plot(table.index, table["gap"], color=BLUE, linewidth=1.6)
-        axes.axvline(year - 0.5, color=RED, linestyle="--", linewidth=1.2)
-        axes.axhline(0, color="black", linewidth=0.8)
-        axes.set_title(name, fontsize=9, fontweight="normal")
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
-    figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11)
-    np.atleast_1d(rows)[0].set_ylabel("gap, log units")
-    return finish(axes, sources, years=False)

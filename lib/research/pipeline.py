@@ -85,7 +85,7 @@ def _run(name: str, step: Step, folder: Path, out: Path, progress: bool) -> None
     code = code_of(step)
     with _noted_files() as opened:
         tables = step(folder, _bar(name) if progress else iter)
-    save_all(tables, out)
+    _save_all(tables, out)
     files = {label: _hash(path) for label, path in sorted(_inputs(opened, folder).items())}
     built = _built(out) | {name: {"code": code, "files": files, "made": list(tables)}}
     write_atomically(out / BUILT, json.dumps(built, indent=1, sort_keys=True) + "\n")
@@ -193,7 +193,7 @@ def _bar(name: str) -> Progress:
     return lambda items: tqdm(items, desc=name, unit="part")
 
 
-def save_all(tables: Tables, out: Path) -> list[Path]:
+def _save_all(tables: Tables, out: Path) -> list[Path]:
     """Write tables by their names into a folder, which is made; gives their paths."""
     paths = [out / name for name in tables]
     for path, table in zip(paths, tables.values(), strict=True):
@@ -207,10 +207,10 @@ def save_all(tables: Tables, out: Path) -> list[Path]:
 
 def own_priors(panel: Path, out: Path) -> list[Path]:
     """Write the priors of a user's own panel into a folder."""
-    return save_all({f"priors_{panel.stem}.csv": classes.panel_priors(panel)}, out)
+    return _save_all({f"priors_{panel.stem}.csv": classes.panel_priors(panel)}, out)
 
 
 def own_scores(panel: Path, out: Path) -> list[Path]:
     """Write the scores of the forecasts on a user's own panel into a folder."""
     scores = trade_scores.score_panel(panel, _bar("own panel"))
-    return save_all({f"scores_{panel.stem}/{name}.parquet": table for name, table in scores.items()}, out)
+    return _save_all({f"scores_{panel.stem}/{name}.parquet": table for name, table in scores.items()}, out)

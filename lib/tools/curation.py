@@ -253,11 +253,7 @@ def with_rows(table: str, rows: list[Row]) -> dict[str, bytes]:
 
 def to_text(rows: list[Row]) -> str:
     """Rows as the files are written: commas, quotes only where needed, plain line ends."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
 
 
 Difference = tuple[pd.DataFrame, pd.DataFrame, list[tuple[str, str, str, str]]]
@@ -265,11 +261,7 @@ Difference = tuple[pd.DataFrame, pd.DataFrame, list[tuple[str, str, str, str]]]
 
 
 def read_vintage(name: str) -> pd.DataFrame:
-    """The figures of a vintage, as `lib.figures.load_figures` gives them.
-
-    That is "now"; a day (YYYY-MM-DD), for what had been published by then; a file in the form of figures.csv, or a folder
-    that holds one; or a git revision, such as HEAD~1, whose names of reporters are held against today's.
-    """
+    """The figures of "now", of a day (what was published by then), a file or folder, or a git revision, such as HEAD~1."""
     if name == "now" or is_date(name):
         curated = fig.load_figures()
         parts = [fetched.with_derived(fetched.read_file(path)) for path in fetched.files()]

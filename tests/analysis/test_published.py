@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from cells import made
 from sampling import exhaustive, some
 
 from lib import figures as fig
@@ -14,6 +15,8 @@ from lib.cases import FlowCase
 from lib.series import GRADES, LAST_RESORT, exchange_rates
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
+
+growth_check = made("01", "growth_check")
 
 HARBIN, PROVINCE, CHINA = (FlowCase(reporter=name) for name in ("Harbin", "Heilongjiang", "China"))
 
@@ -29,7 +32,7 @@ def candidates_of(family: list[FlowCase]) -> pd.DataFrame:
 
 def test_coverage_counts_every_figure_once_and_keeps_empty_years():
     record = pd.concat([HARBIN.vintage(), CHINA.vintage()])
-    counts = published.coverage(record)
+    counts = made("01", "counts", record=record.reset_index(drop=True))
     assert counts.to_numpy().sum() == len(record)
     years = counts.columns.to_list()
     assert years == list(range(years[0], years[-1] + 1))
@@ -39,7 +42,7 @@ def test_coverage_counts_every_figure_once_and_keeps_empty_years():
 
 
 def test_growth_that_does_not_fit_the_levels_is_shown():
-    table = published.growth_check(fig.annual(PROVINCE.vintage()))
+    table = growth_check(fig.annual(PROVINCE.vintage()))
     assert len(table)
     assert ((table["printed"] - table["between"]).abs() > 0.02).any()
 
@@ -53,10 +56,10 @@ def test_growth_is_compared_within_one_currency():
         figure_id=["a", "b"], value_mn=[100.0, 150.0], value=[0.1, 0.15], yoy_pct=[np.nan, 40.0]
     )
     two = two.assign(status="ok", level_usable=True, growth_usable=True)
-    assert published.growth_check(two)["between"].to_list() == pytest.approx([0.5])
+    assert growth_check(two)["between"].to_list() == pytest.approx([0.5])
     mixed = two.assign(currency=["CNY", "USD"])
     # The yuan level is no base for dollars: what is left is the base that the figure implies itself.
-    assert published.growth_check(mixed)["between"].to_list() == pytest.approx([0.4])
+    assert growth_check(mixed)["between"].to_list() == pytest.approx([0.4])
 
 
 def test_chosen_levels_lead_to_their_rows():
@@ -90,11 +93,11 @@ def test_every_flow_gives_tables_without_a_hole_from_its_first_day_on(first_day)
         day = rows["known_from"].min() if first_day else fig.UNDATED_KNOWN_FROM
         case = FlowCase.check(dict(zip(("reporter", "partner", "flow", "as_of"), (*flow, day), strict=True)))
         family = [case, *outlook.lineage(case)]
-        record = pd.concat([member.vintage() for member in family])
+        record = pd.concat([member.vintage() for member in family], ignore_index=True)
         levels = candidates_of(family)
         tables = [
-            published.coverage(record),
-            published.growth_check(fig.annual(case.vintage()))[["printed"]],
+            made("01", "counts", record=record),
+            growth_check(fig.annual(case.vintage()))[["printed"]],
             levels[levels["chosen"]],
         ]
         assert all(table.notna().all(axis=None) for table in tables)

@@ -1,5 +1,6 @@
 """The quality report of a flow: what each table says, for every flow, and where there is nothing to say."""
 
+import cells
 import pandas as pd
 import pytest
 from sampling import exhaustive, some
@@ -37,7 +38,7 @@ def test_all_flows_of_the_pair_and_what_the_partner_reports_are_known():
 
 def test_coverage_counts_every_figure_once():
     known = known_of(FlowCase())
-    counts = published.coverage_by_flow(known)
+    counts = cells.made("01", "flows", around=known)
     assert counts.to_numpy().sum() == len(known)
     assert counts.index[0] == "Harbin–Russia, total trade"
     assert counts.columns.tolist() == list(range(counts.columns[0], counts.columns[-1] + 1))
@@ -119,4 +120,4 @@ def test_every_flow_of_the_record_has_a_report():
         assert published.mirrors(known)["gap"].notna().all()
         assert published.revisions(known)["revision"].notna().all()
         assert published.flags(known).notna().all(axis=None)
-        assert not published.coverage_by_flow(known).empty
+        assert not cells.made("01", "flows", around=known).empty

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from cells import made
 from hypothesis import given
 from hypothesis import strategies as st
 from sampling import exhaustive, some
@@ -17,6 +18,7 @@ from lib.errors import UserError
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 
 CHINA = TrendCase(reporter="China")
+spells = made("02", "spells")
 
 
 def summary(levels: dict[str, pd.Series]) -> pd.DataFrame:
@@ -107,7 +109,7 @@ def test_a_course_is_a_word_for_the_rate(last, course):
 def test_a_flow_without_a_level_is_left_out():
     found = summary({"one": pd.Series({2012: 5.0}), "none": pd.Series(dtype=float)})
     assert list(found.index) == ["one"]
-    assert trends.spells({"none": pd.Series(dtype=float)}, 0.25).empty
+    assert spells({"none": pd.Series(dtype=float)}, 0.25).empty
 
 
 # --- spells ---
@@ -115,7 +117,7 @@ def test_a_flow_without_a_level_is_left_out():
 
 def test_spells_are_unbroken_years_at_the_rate_longest_first():
     rates = pd.Series({2001: 0.3, 2002: 0.25, 2003: 0.1, 2004: 0.5, 2006: 0.5, 2007: 0.4, 2008: 0.25 - 1e-12})
-    found = trends.spells({"x": rates}, 0.25)
+    found = spells({"x": rates}, 0.25)
     assert found.to_dict("records") == [
         {"name": "x", "first": 2006, "last": 2008, "years": 3},
         {"name": "x", "first": 2001, "last": 2002, "years": 2},
@@ -129,7 +131,7 @@ def test_spells_are_unbroken_years_at_the_rate_longest_first():
 )
 def test_spells_hold_each_year_at_the_rate_once(rates, goal):
     series = pd.Series(rates, dtype=float).sort_index()
-    found = trends.spells({"x": series}, goal)
+    found = spells({"x": series}, goal)
     inside = [year for row in found.itertuples() for year in range(row[2], row[3] + 1)]
     assert sorted(inside) == [year for year, rate in series.items() if rate >= goal - 1e-9]
     assert found["years"].is_monotonic_decreasing
@@ -168,6 +170,6 @@ def test_every_flow_gives_tables_without_holes_or_says_what_is_missing(currency,
         rates = {name: growth.yoy(level) for name, level in levels.items()}
         found = trends.summary(levels, case.yearly_rate())
         known = ["name", "first", "last", "course", "pace", "rates", "reached"]
-        assert found[known].notna().all(axis=None) and trends.spells(rates, 0.25).notna().all(axis=None)
+        assert found[known].notna().all(axis=None) and spells(rates, 0.25).notna().all(axis=None)
         assert found.loc[0, "name"] == case.reporter
     assert worked >= 5

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from cells import made
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -230,7 +231,7 @@ def test_a_higher_goal_is_less_likely_in_the_register():
 
 def test_register_summary_and_calibration_add_up():
     kept = register.score_register(load_targets())
-    assert register.shares(kept, kept["due"])["n"].sum() == len(kept)
+    assert made("04", "met_by")(kept["due"], kept)["n"].sum() == len(kept)
     summary = register.summarise(kept).set_index("group")
     parts = summary.loc[["trade with one country", "trade with the world"]]
     assert parts["n"].sum() == summary.loc["all", "n"]

@@ -148,7 +148,7 @@ DOUBTFUL = (
         (FISCAL, ("double by 2027",), ("fiscal: found fiscal years such as \"2018-19\"", "give it with --fiscal")),
         ("year,a,b\n2019,5,6\n2020,6,7\n", ("double by 2027", "--unit", "USD mn"), ('several columns of numbers (\"a\", \"b\")', "give it with --column")),
         ("year,a,b\n2019,5,6\n2020,6,7\n", ("double by 2027", "--unit", "USD mn", "--column", "a"), ("from US$6 million in 2020",)),
-    ], 2),
+    ], 3),
 )  # fmt: skip
 def test_a_table_of_any_kind_is_asked(
     mine: Path, table: str, words: tuple[str, ...], told: tuple[str, ...]

@@ -105,7 +105,8 @@ def test_imports_stay_light(statement: str, absent: list[str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["run", "--help"]])
+@exhaustive
+@pytest.mark.parametrize("arguments", some([["run", "--help"], ["--help"], ["-h"]], 3))
 def test_help_shows_commands_that_can_be_typed(
     no_kernel: None, arguments: list[str], short_matrix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -510,11 +511,11 @@ def wait_until(condition: object) -> bool:
         [
             pytest.param(signal.SIGINT, False, False, id="in a cell"),
             pytest.param(signal.SIGINT, True, False, id="in a cell, whole group"),
+            pytest.param(signal.SIGTERM, False, False, id="SIGTERM"),
             pytest.param(signal.SIGINT, True, True, id="while it starts, whole group"),
             pytest.param(signal.SIGINT, False, True, id="while it starts"),
-            pytest.param(signal.SIGTERM, False, False, id="SIGTERM"),
         ],
-        2,
+        3,
     ),
 )
 def test_an_interrupt_ends_the_run_and_its_kernel(

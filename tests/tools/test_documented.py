@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from fault_server import serve
+from sampling import exhaustive, some
 from site_runs import FIRST, committed, put_run
 from sources_kit import quick_client
 from test_data_fetch import make_world
@@ -206,7 +207,8 @@ def typed(command: str) -> Result:
     return CliRunner().invoke(main, shlex.split(command)[1:])
 
 
-@pytest.mark.parametrize("command", HERE)
+@exhaustive
+@pytest.mark.parametrize("command", some(HERE, 3))
 def test_a_documented_command_does_what_it_says(sandbox: Path, command: str) -> None:
     planned = command.startswith("tradegoals run ") and "--specs" not in command
     result = typed(f"{command} --list" if planned and not IN_FULL else command)

@@ -23,8 +23,11 @@ from lib.tools.site import export
 FIGURE = (
     "import pandas as pd\n"
     "from lib import plots, show\n"
+    "from lib.plots import style\n"
     "plots.use_style()\n"
-    "plots.show(plots.shares(pd.Series({1: 0.31, 3: 0.2}), 'Flows that grew'), 'Share <falls> & falls')"
+    "axes = style.new_axes('Flows that grew')\n"
+    "axes.plot([1, 3], [0.31, 0.2])\n"
+    "plots.show(axes.figure, 'Share <falls> & falls')"
 )
 TABLE = "show.table(pd.DataFrame({'growth, %': ['−28.6 %'], 'address': ['https://a.b/c?d=1&e=2']}))"
 

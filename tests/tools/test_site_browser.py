@@ -22,7 +22,7 @@ KINDS = {
     "about": "about/index.html",
     "search": "search/index.html",
     "failed run": f"{FIRST}/goal-9/index.html",
-    **{name: f"runs/{name}/default/index.html" for name in some(site_runs.NAMES, 5)},
+    **{name: f"runs/{name}/default/index.html" for name in some(site_runs.NAMES, 8)},
 }
 SHORTEN = (
     "document.querySelectorAll('tbody').forEach(body => [...body.rows].slice(5).forEach(row => row.remove()))"
@@ -94,8 +94,10 @@ def test_a_page_is_accessible_quiet_and_no_wider_than_the_screen(
     assert (visit.errors, visit.outside) == ([], [])
 
 
+@exhaustive
 @pytest.mark.parametrize(
-    ("kind", "cell"), [("first page", "td.chance"), ("goals", "td.chance"), ("register", "td.met")]
+    ("kind", "cell"),
+    some([("first page", "td.chance"), ("goals", "td.chance"), ("register", "td.met")], 2),
 )
 def test_what_matters_in_a_wide_table_is_in_sight_on_a_phone(
     visits: dict[str, Visit], site: Path, kind: str, cell: str
@@ -135,15 +137,16 @@ def test_search_finds_a_figure_and_leads_to_its_row(turn_to: Any) -> None:
     page.locator("[id='HRB-RU-total-2013-a']").wait_for()
 
 
-@pytest.mark.parametrize(
-    ("asked", "kind"),
-    [
-        ("calibrated", "notebook"),
-        ("HARBÍN", "figure"),
-        ("pakistan", "target"),
-        ("2014 no figure", "failed run"),
-    ],
-)
+FOUND = [
+    ("calibrated", "notebook"),
+    ("HARBÍN", "figure"),
+    ("pakistan", "target"),
+    ("2014 no figure", "failed run"),
+]
+
+
+@exhaustive
+@pytest.mark.parametrize(("asked", "kind"), some(FOUND, 2))
 def test_search_knows_all_kinds(turn_to: Any, asked: str, kind: str) -> None:
     page = turn_to(KINDS["search"])
     page.fill("#q", asked)
@@ -153,15 +156,16 @@ def test_search_knows_all_kinds(turn_to: Any, asked: str, kind: str) -> None:
     assert page.locator("#hits li").count() == 0
 
 
-@pytest.mark.parametrize(
-    ("asked", "name"),
-    [
-        ("黑龙江", "Heilongjiang"),
-        ("heilonjiang", "Heilongjiang"),
-        ("Russian Federation", "Russia"),
-        ("俄罗斯 harbn", "Harbin"),
-    ],
-)
+OTHER_NAMES = [
+    ("黑龙江", "Heilongjiang"),
+    ("Russian Federation", "Russia"),
+    ("heilonjiang", "Heilongjiang"),
+    ("俄罗斯 harbn", "Harbin"),
+]
+
+
+@exhaustive
+@pytest.mark.parametrize(("asked", "name"), some(OTHER_NAMES, 2))
 def test_search_forgives_a_typo_and_knows_other_names(turn_to: Any, asked: str, name: str) -> None:
     page = turn_to(KINDS["search"])
     page.fill("#q", asked)

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sampling import some
 from sources_readers import READERS
 
 from lib.errors import UserError
@@ -76,7 +77,7 @@ def damaged(draw: Callable[[Any], Any], sample: bytes) -> bytes:
     return bytes(body)
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", some(READERS, 2))
 @many
 @given(data=st.data())
 def test_damaged_bytes(name: str, data: st.DataObject) -> None:
@@ -122,7 +123,7 @@ def odd_body(draw: Callable[[Any], Any], sample: bytes) -> bytes:
     return b"\n".join(b",".join(row) for row in rows)
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", some(READERS, 3))
 @many
 @given(data=st.data())
 def test_odd_values(name: str, data: st.DataObject) -> None:

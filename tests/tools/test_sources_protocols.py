@@ -10,6 +10,7 @@ import pytest
 from fault_server import Server
 from hypothesis import given
 from hypothesis import strategies as st
+from sampling import exhaustive, some
 from sources_kit import NOW, fetch_flow, rouble_days
 
 from lib.analysis.asking import ecb_rates
@@ -327,7 +328,8 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("source", "body", "message"), REFUSED, ids=range(len(REFUSED)))
+@exhaustive
+@pytest.mark.parametrize(("source", "body", "message"), some(REFUSED, 3), ids=some(range(len(REFUSED)), 3))
 def test_content_that_cannot_be_trusted_is_refused_whole(
     source: str, body: bytes, message: str, server: Server, desk: Desk
 ) -> None:

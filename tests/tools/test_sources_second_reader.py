@@ -12,7 +12,6 @@ from typing import Any
 
 import fault_server as server_of
 import pandas as pd
-import sdmx
 from test_sources_real import answer
 
 from lib.analysis.asking import ecb_rates
@@ -28,6 +27,7 @@ ROWS = [
 
 def imf_by_sdmx(body: bytes) -> dict[tuple[str, ...], float]:
     """Values by country, indicator, partner, frequency and period; rows without a value left out before."""
+    import sdmx  # takes long to import: so in all tests
     from sdmx.model import common, v30
 
     structure = v30.DataStructureDefinition(id="IMTS")
@@ -101,6 +101,8 @@ def generic(series: dict[tuple[tuple[str, str], ...], dict[str, float]]) -> byte
 
 def by_series(body: bytes, name: str) -> dict[str, dict[str, float]]:
     """Values by period of each code of a dimension."""
+    import sdmx
+
     found: Any = sdmx.to_pandas(sdmx.read_sdmx(io.BytesIO(body), format="xml"))
     return {
         str(code): {

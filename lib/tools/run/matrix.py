@@ -22,6 +22,7 @@ from lib import cases, fetched
 from lib.analysis import cases as special
 from lib.errors import UserError, did_you_mean, nearest, quote, read_bytes
 from lib.package import notebooks_dir
+from lib.tables import at_rest
 from lib.tools.run.freshness import Chosen, Run
 from lib.tools.strict import parse_yaml, slugify
 
@@ -213,6 +214,7 @@ def _short_slug(slug: str) -> str:
     return f"{slug[: LONGEST_SLUG - 13].rstrip('-_')}-{sha256(slug.encode()).hexdigest()[:12]}"
 
 
+@at_rest()
 def expand(path: Path | None = None, ci: bool = False, only: Iterable[str] = ()) -> Chosen:
     """The runs of all cases of `runs.yml`, or of some, and why others are left out; a `UserError` names all faults."""
     path = path or notebooks_dir() / RUNS_FILE

@@ -128,9 +128,8 @@ def _months() -> tuple[dict[str, int], re.Pattern[str]]:
     from babel import Locale
 
     found: dict[str, int] = {"sept": 9, "фев": 2, "сен": 9, "ноя": 11}
-    for language, form, width in product(
-        spoken.LANGUAGES, ("format", "stand-alone"), ("wide", "abbreviated")
-    ):
+    forms = product(spoken.LANGUAGES, ("format", "stand-alone"), ("wide", "abbreviated"))
+    for language, form, width in forms:
         for number, name in Locale(language).months[form][width].items():
             if not name[0].isdigit():
                 found.setdefault(name.casefold().rstrip("."), number)

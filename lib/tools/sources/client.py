@@ -120,7 +120,6 @@ def refuse(where: str, found: str, expected: str, kind: type[UserError] = UserEr
 
 
 MAY_PASS = (408, 425, 429, 500, 502, 503, 504)  # statuses after which asking again makes sense
-REDIRECTS = (301, 302, 303, 307, 308)
 KEPT_HEADERS = ("content-type", "content-language", "date", "etag", "last-modified")
 SHOWN_OF_ERROR = 20_000  # bytes of an error's body in which a message is looked for
 LONGEST_SECRET = 5_000  # bytes, however it is escaped
@@ -182,7 +181,7 @@ async def _attempt(client: Client, request: Request) -> Answer:
                 # No variable of ours holds the key in the open.
                 async with client.http.stream("GET", url, headers=request.headers()) as response:
                     headers = {name: redact(text, request.key) for name, text in response.headers.items()}
-                    if response.status_code not in REDIRECTS:
+                    if not response.is_redirect:
                         return await _receive(client, request, response, headers)
                 location = headers.get("location", "")
                 url = urljoin(url, location)

@@ -78,9 +78,8 @@ def read_indicator(body: bytes, where: str, series: str, place: str) -> pd.Serie
     if head.get("pages") not in (0, 1) or not isinstance(rows, list):
         raise refuse(where, f"{quote(repr(head.get('pages')))} pages", "one page with rows")
     try:
-        names = {
-            (str(row["countryiso3code"] or row["country"]["id"]), str(row["indicator"]["id"])) for row in rows
-        }
+        pairs = ((row["countryiso3code"] or row["country"]["id"], row["indicator"]["id"]) for row in rows)
+        names = {(str(iso3), str(name)) for iso3, name in pairs}
         values = [tables.to_number(row["value"], f"{where}: value") for row in rows]
         found = _series([str(row["date"]) for row in rows], values, "%Y", where)
     except (KeyError, TypeError, AttributeError):
@@ -209,8 +208,7 @@ def renew(
     return changed, notes
 
 
-SAME = 5e-5
-"""Relative difference below which two values are one: the file holds five digits or more."""
+SAME = 5e-5  # relative difference below which two values are one: the file holds five digits or more
 
 
 def _difference(what: str, before: float | None, value: float, unit: str) -> str:

@@ -279,7 +279,7 @@ def _sdmx_record(obs: Any) -> dict[str, Cell]:
 def _json_records(text: str, where: str) -> list[dict[str, Any]]:
     """Return the records of a JSON: SDMX-JSON, the longest list of objects wherever it lies, columns, or an object a line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    by_line = len(lines) > 1 and all(line[0] == "{" and line[-1] == "}" for line in lines)
+    by_line = len(lines) > 1 and all(line[0] + line[-1] in ("{}", "[]") for line in lines)
     content: Any = [parse_json(line, where) for line in lines] if by_line else parse_json(text, where)
     with suppress(KeyError, IndexError, TypeError, AttributeError, ValueError):
         return _sdmx_json(content.get("data", content))

@@ -6,9 +6,9 @@ Periods are text: "2013", "2013-Q2", "2013-05", and "2013-01..2013-05" for the y
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,8 +26,7 @@ WRITTEN = {"A": "%Y", "Q": "%Y-Q%q", "M": "%Y-%m"}
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """What is wanted of a source: trade of reporters with partners, or with all (None), for consecutive years."""
 
     source: str
@@ -35,12 +34,6 @@ class Question:
     partners: tuple[Economy, ...] | None
     freq: str
     years: range
-
-    def __str__(self) -> str:
-        """Name it, such as "imf: China–Russia, annual 2000–2024"."""
-        partner = self.partners[-1].name if self.partners else "all"
-        span = f"{FREQUENCIES[self.freq]} {self.years[0]}–{self.years[-1]}"
-        return f"{self.source}: {self.reporters[0].name}–{partner}, {span}"
 
 
 def canonical(texts: pd.Series, freq: str, where: str) -> pd.Series:

@@ -157,8 +157,8 @@ class Look:
                 self.ask("freq", found, "M, or `fiscal` with its first month")
         if top == "D":
             months = {day[5:7] for text in texts if (day := cells.read_period(text).get("D"))}
-            quarterly = any(months <= ends for ends in ({"03", "06", "09", "12"}, {"01", "04", "07", "10"}))
-            top = "A" if len(months) == 1 else "Q" if quarterly else "M"
+            ends = {int(month) % 3 for month in months}
+            top = "A" if len(months) == 1 else "Q" if ends in ({0}, {1}) else "M"
         if top == "m" and kinds["A"]:
             expected = "the year in each row, in a column of its own"
             raise refuse(self.where, "years as headings above months", expected)
@@ -267,10 +267,12 @@ class Look:
             rows = {text: name for text, name in names.items() if name == own}
             rows = rows or {text: wanted for text in texts if text == wanted}
             left = {"others": "skip"} if len(rows) < len(texts) else {}
-            if len({*names.values()}) > 1 and not rows and "World" not in (own, *names.values()):
-                row = f"no column of {quote(wanted)}" if "row" in spot.axis else ""
-                found = row or f"{quote(wanted)} nowhere in the {spot}"
-                self.ask(role, found, nearest(wanted, {*names.values()}))
+            across, others = "row" in spot.axis, {*names.values()}
+            if len(others) > 1 and not rows and (across or "World" not in (own, *others)):
+                found = (
+                    f"no column of {quote(wanted)}" if across else f"{quote(wanted)} nowhere in the {spot}"
+                )
+                self.ask(role, found, nearest(wanted, others))
             return spot.axis | {"names": rows} | left if rows else {"is": wanted}
         unknown = [quote(text) for text in texts if text not in names]
         if unknown:

@@ -40,8 +40,7 @@ class Publisher:
 DESCRIBED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 PUBLISHERS = {name: Publisher(**facts) for name, facts in DESCRIBED["sources"].items()}
 
-PLAIN_HOSTS = ("english.customs.gov.cn",)
-"""Hosts that may be asked without TLS, and only where the user allows it."""
+PLAIN_HOSTS = ("english.customs.gov.cn",)  # may be asked without TLS, and only where the user allows it
 
 
 def publisher(source: str) -> Publisher:

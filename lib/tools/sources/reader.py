@@ -68,13 +68,12 @@ class Reader:
     def __init__(self, table: Table, mapping: Mapping, where: str) -> None:
         self.table, self.mapping, self.where, self.axes = table, mapping, where, mapping.axes
         self.notes = list(table.notes)
+        self.rows = {row for axis in self.axes.values() for row in listed(axis.row)}
         self.names, self.first = self.rows_of_names()
         self.width = len(next(iter(self.names.values())))
         self.whole = joined(self.names.values())
         self.places = {name: self.place_of(name) for name in mapping.columns}
-        if outside := [
-            row for axis in self.axes.values() for row in listed(axis.row) if row not in self.names
-        ]:
+        if outside := sorted(self.rows - {*self.names}):
             expected = f"one of header_row: {[*self.names]}"
             raise refuse(where, f"row {outside[0]} outside the rows of names", expected)
 
@@ -89,10 +88,9 @@ class Reader:
             return {0: [str(place + 1) for place in range(text.shape[1])]}, 1
         numbers = listed(given) or [1]
         if given is None:
-            wanted = {*self.mapping.columns}
-            axes = {row for axis in self.axes.values() for row in listed(axis.row)}
+            wanted, rows = {*self.mapping.columns}, self.rows
             has_all = (n for n, row in enumerate(text[:60], 1) if wanted <= {*row})
-            numbers = sorted(axes | {next(has_all, 1)} if wanted or not axes else axes)
+            numbers = sorted(rows | {next(has_all, 1)} if wanted or not rows else rows)
         if len(text) < numbers[-1]:
             raise refuse(self.where, f"{len(text)} rows", f"the names of the columns in row {numbers[-1]}")
         places = [number - 1 for number in numbers]
@@ -309,12 +307,11 @@ class Reader:
             words = ", ".join(f"{count} with {flag}" for flag, count in sorted(counts.items()))
             self.note(f"values with flags, kept in their notes: {words}")
         status = {flag: (cells.FLAGS | self.mapping.flags).get(flag, "ok") for flag in counts}
-        means = {flag: "" if one == "ok" else f" ({one})" for flag, one in status.items()}
-        notes = {flag: f"printed with the flag {flag}{means[flag]}" for flag in counts}
+        told = {flag: "" if one == "ok" else f" ({one})" for flag, one in status.items()}
+        notes = {flag: f"printed with the flag {flag}{told[flag]}" for flag in counts}
         powers = {0: "", 3: " th", 6: " mn", 9: " bn"}
         pairs = [*zip(rows["value"], rows["unit"], strict=True)]
         values = [value if ten in powers else observations.moved(value, ten - 6) for value, (_, ten) in pairs]
-        published = self.mapping.published.isoformat() if self.mapping.published else ""
         return rows.set_index("line")[["reporter", "partner", "flow", "period"]].assign(
             value=np.array(values, "float64"),
             freq=self.mapping.freq,
@@ -323,7 +320,7 @@ class Reader:
             status=[status.get(flag, "ok") for flag in flags],
             note=[notes.get(flag, "") for flag in flags],
             source=self.mapping.source,
-            published=published,
+            published=str(self.mapping.published or ""),
         )
 
     def refuse_conflicts(self, table: pd.DataFrame) -> None:

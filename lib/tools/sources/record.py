@@ -206,8 +206,7 @@ def keep(store: Path, snapshot: Snapshot, body: bytes, mapping: Mapping | None) 
 
 # --- figures of the record ---
 
-CURRENCIES = ("USD", "CNY")
-"""What series are made of; figures in others are converted where rates are at hand."""
+CURRENCIES = ("USD", "CNY")  # of series; figures in others are converted where rates are at hand
 
 
 def _figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
@@ -337,7 +336,9 @@ def fetch_pair(question: Question, desk: Desk) -> list[Written]:
     wanted = dict.fromkeys(pair for side in sides for pair in (side, (side[0], world)))
     by_pair = dict(list(answer.observations.groupby(["reporter", "partner"])))
     if (own, other) not in by_pair:
-        said = "; ".join([str(question), *answer.notes[:3]])
+        years, freq = question.years, observations.FREQUENCIES[question.freq]
+        asked = f"{question.source}: {own}–{other}, {freq} {years[0]}–{years[-1]}"
+        said = "; ".join([asked, *answer.notes[:3]])
         raise NothingThere(f"{publisher(question.source).title}: found nothing, expected {said}")
     found = {pair: by_pair[pair] for pair in wanted if pair in by_pair}
     rows, notes = figures_of(replace(answer, observations=pd.concat(found.values())), desk.today)

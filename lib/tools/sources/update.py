@@ -25,12 +25,10 @@ from lib.tools.sources.publishers import publisher
 from lib.tools.sources.record import FAULTS_IN_A_ROW, Written, fetch_pair, pair_question
 from lib.tools.sources.snapshots import Desk
 
-CHEAPEST_FIRST = ("imf", "comtrade")
-"""A pair is one request to the IMF, and one for each year to UN Comtrade."""
-
-YEARS_OF_OTHERS = 2
-"""Latest years that are asked of a source other than the first: UN Comtrade answers some hundred calls a day."""
-
+CHEAPEST_FIRST = ("imf", "comtrade")  # a pair is one request to the IMF, and one for each year to UN Comtrade
+YEARS_OF_OTHERS = (
+    2  # the latest, of a source other than the first: UN Comtrade answers some hundred calls a day
+)
 
 Known = tuple[int, float, float | None]
 """What is known of a pending target: its last full year, the level then (millions), the probability to reach it."""

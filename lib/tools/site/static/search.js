@@ -6,9 +6,8 @@
 const plain = (text) =>
   text.normalize("NFKD").replace(/\p{M}/gu, "").replace(/[^\p{L}\p{N}]/gu, " ").toLowerCase();
 const [query, count, hits, pattern] = ["q", "count", "hits", "hit"].map((id) => document.getElementById(id));
-const documents = [...self.SITE_WORDS, ...self.DATA_WORDS].map(([title, address, kind, text]) => (
-  { title, address, kind, text, name: ` ${plain(title)}`, words: ` ${plain(text)}` }
-));
+const documents = [...self.SITE_WORDS, ...self.DATA_WORDS].map(([title, address, kind, text]) =>
+  ({ title, address, kind, text, name: ` ${plain(title)}`, words: ` ${plain(text)}` }));
 const vocabulary = [...new Set(documents.flatMap(({ name, words }) => `${name}${words}`.split(" ")))].sort();
 
 // A word that begins like one in the title counts most, then one in the text, then a part of a word.
@@ -30,9 +29,8 @@ const meant = (word) => {
 };
 
 // "黑龙江" and "russian federation" are words for Heilongjiang and Russia.
-const names = self.SITE_NAMES.map((pair) => pair.map(plain));
-const withNames = (text) =>
-  names.reduce((said, [other, name]) => said.replaceAll(` ${other} `, ` ${name} `), ` ${text} `);
+const withNames = (text) => self.SITE_NAMES.map((pair) => pair.map(plain))
+  .reduce((said, [other, name]) => said.replaceAll(` ${other} `, ` ${name} `), ` ${text} `);
 
 const show = ({ title, address, kind, text, words }, asked) => {
   const hit = pattern.content.cloneNode(true), [link, small, part] = hit.querySelectorAll("a, span, p");

@@ -1,11 +1,10 @@
 // What pages do beyond being read: light and dark, sorting and filtering of tables.
 "use strict";
 
-const { dataset } = document.documentElement;
-const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+const root = document.documentElement;
 document.querySelector("button.theme").addEventListener("click", () => {
-  dataset.theme = (dataset.theme || system) === "dark" ? "light" : "dark";
-  try { localStorage.setItem("theme", dataset.theme); } catch { /* lasts as long as the page */ }
+  root.dataset.theme = getComputedStyle(root).colorScheme === "dark" ? "light" : "dark";
+  try { localStorage.setItem("theme", root.dataset.theme); } catch { /* lasts as long as the page */ }
 });
 
 // A cell's number, as people write them: "+14.1 %", "−28.6", "1,234 USD mn"; "below 1 %" sorts as 1.
@@ -27,9 +26,8 @@ const sortBy = (header) => {
 };
 
 for (const header of document.querySelectorAll("table.sorts thead th")) {
-  const button = Object.assign(document.createElement("button"), { type: "button" });
-  button.ariaLabel = `Sort by ${header.textContent}`;
-  header.append(button);
+  const ariaLabel = `Sort by ${header.textContent}`;
+  header.append(Object.assign(document.createElement("button"), { type: "button", ariaLabel }));
   header.addEventListener("click", () => sortBy(header));
 }
 

@@ -104,8 +104,8 @@ function answer(state) {
     return { year: one, path, fan, onPath, alone: surely(reaching(grown, start + Math.log1p(rate))) };
   });
   const end = years.find((one) => one.year === deadline);
-  const target = Math.log(goal.base) + goal.years * Math.log1p(rate);
-  const average = end ? reaching(end.levels, target) : Number(verdicts.average.outcome === "met");
+  const average = end ? reaching(end.levels, Math.log(goal.target))
+    : Number(verdicts.average.outcome === "met");
   const all = { average, ...otherReadings(prepared, rate, average) };
   const chances = Object.fromEntries(open.map((name) => [name, surely(all[name])]));
   const chance = chances[state.reading] ?? 0.5;

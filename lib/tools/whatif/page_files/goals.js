@@ -1,9 +1,8 @@
 // A goal and its three readings: lib/goals.py. A record is a Map from year to { value, grade, id }.
 
 const READINGS = Object.keys(DATA.readings), NUMBER = "[0-9]{1,9}(?:\\.[0-9]{1,9})?";
-const RATE = `(?<rate>[+−-]?${NUMBER}) *%?(?: *a year)?`, MULTIPLE = `(?<multiple>${NUMBER}) times the base`;
-const LEVEL = `(?<level>${NUMBER}) *(?<unit>[A-Za-z]{3}) *(?<scale>[MmBb])[Nn]`;
-const GOAL = RegExp(`^(?:${RATE}|${MULTIPLE}|${LEVEL})$`);
+const GOAL = RegExp(`^(?:(?<rate>[+−-]?${NUMBER}) *%?(?: *a year)?|(?<multiple>${NUMBER}) times the base`
+  + `|(?<level>${NUMBER}) *(?<unit>[A-Za-z]{3}) *(?<scale>[MmBb])[Nn])$`);
 
 /** Read a goal: "25 %" or "25" is a rate a year, "14 USD bn" or "3 times the base" a level to reach. */
 function parseGoal(text) {
@@ -20,7 +19,7 @@ const cagr = (start, end, years) => (end / start) ** (1 / years) - 1;
 function makeGoal({ goal: text, base_year: baseYear, deadline }, record) {
   const { kind, number } = parseGoal(text), years = deadline - baseYear, base = record.get(baseYear).value;
   const rate = kind === "rate" ? number : cagr(kind === "level" ? base : 1, number, years);
-  return { rate, baseYear, deadline, years, base, target: base * (1 + rate) ** years };
+  return { kind, rate, baseYear, deadline, years, base, target: base * (1 + rate) ** years };
 }
 
 const pathAt = (goal, year) => goal.base * (1 + goal.rate) ** (year - goal.baseYear);

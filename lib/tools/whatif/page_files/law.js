@@ -100,9 +100,8 @@ function column({ years, parts }, year, from) {
 
 /** Share of a column below x. */
 function below([weights, means, sds], x) {
-  let total = 0;
-  for (let k = 0; k < weights.length; k++) total += weights[k] * ndtr((x - means[k]) / sds[k]);
-  return clip(total, 1e-8, 1 - 1e-8);
+  const share = weights.reduce((total, weight, k) => total + weight * ndtr((x - means[k]) / sds[k]), 0);
+  return clip(share, 1e-8, 1 - 1e-8);
 }
 
 /** Share of a column that is at x or above; a known value is not below itself. */

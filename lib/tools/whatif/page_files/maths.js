@@ -2,12 +2,7 @@
 
 const SLACK = 1e-9, TINY = 1e-12;
 
-/** An array of n numbers: for few of them made faster than a typed one. */
-function numbers(n, value) {
-  const found = new Array(n);
-  for (let k = 0; k < n; k++) found[k] = value(k);
-  return found;
-}
+const numbers = (n, value) => Array.from({ length: n }, (_, k) => value(k));
 
 /** An n × n matrix, row by row. */
 function square(n, value) {
@@ -23,10 +18,9 @@ const density = (x) => Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
 
 // Φ from −9 to 9 and its rise a step, in steps of 1/64, each by Simpson's rule.
 const END = 9, STEPS = 64, RISE = numbers(2 * END * STEPS + 2, (k) => density(k / STEPS - END) / STEPS);
-const HEIGHT = RISE.map(() => 0);
-for (let k = 1; k < RISE.length; k++) {
-  HEIGHT[k] = HEIGHT[k - 1] + (RISE[k - 1] + 4 * density((k - 0.5) / STEPS - END) / STEPS + RISE[k]) / 6;
-}
+let height = 0;
+const HEIGHT = RISE.map((rise, k) =>
+  height += k && (RISE[k - 1] + 4 * density((k - 0.5) / STEPS - END) / STEPS + rise) / 6);
 
 /** Φ(x), by the cubic that has the heights and slopes of the two nearest steps. */
 function ndtr(x) {

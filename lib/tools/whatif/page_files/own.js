@@ -12,19 +12,17 @@ function refuse(where, found, expected) {
 
 /** The record that the text holds: Map from year to { value, grade, id }. */
 function readFigures(text) {
+  const { own_most: most, own_first: earliest, own_last: latest, figure } = MODEL;
   const written = text.replace(/[\u00a0\u2009\u202f]/g, " ").split(/\r?\n|\|/).map((one) => one.trim());
   let lines = written.map((one, k) => [`own figures, line ${k + 1}`, one]).filter(([, one]) => one);
   if (lines.length > 1 && !/^"?[0-9]/.test(lines[0][1])) lines = lines.slice(1);
-  if (lines.length < 1 || lines.length > MODEL.own_most) {
-    refuse("own figures", `${lines.length} lines`, `1 to ${MODEL.own_most}: ${MODEL.figure}`);
-  }
+  const inRange = lines.length >= 1 && lines.length <= most;
+  if (!inRange) refuse("own figures", `${lines.length} lines`, `1 to ${most}: ${figure}`);
   // With a decimal point, and with a comma: thousands stand apart by the other sign.
   const [point, comma] = LINES.map((pattern) => lines.map(([, one]) => pattern.exec(one)));
   const [read, decimal] = point.every(Boolean) ? [point, "."] : [comma, ","];
-  if (!read.every(Boolean)) {
-    const [where, one] = lines[Math.max(point.indexOf(null), comma.indexOf(null))];
-    refuse(where, quoted(one), MODEL.figure);
-  }
+  const [where, wrong] = lines[Math.max(point.indexOf(null), comma.indexOf(null))] ?? [];
+  if (!read.every(Boolean)) refuse(where, quoted(wrong), figure);
   const doubtful = read.map(([, , level]) => level).find((level) => level.includes("."));
   if (doubtful && point.every(Boolean) && comma.every(Boolean)) {
     const meant = `did you mean ${doubtful.replace(".", "")} or ${doubtful}0?`;
@@ -32,14 +30,12 @@ function readFigures(text) {
   }
   const levels = new Map(), implied = new Map();
   read.forEach(([line, first, level, growth], k) => {
-    const [where] = lines[k], year = Number(first);
+    const [place] = lines[k], year = Number(first);
     const value = Number(level.replace(RegExp(`[^0-9${decimal}]`, "g"), "").replace(",", "."));
     const rate = Number(growth?.replace("−", "-").replace(",", ".")) / 100;
-    if (year < MODEL.own_first || year > MODEL.own_last) {
-      refuse(where, year, `a year from ${MODEL.own_first} to ${MODEL.own_last}`);
-    }
-    if (levels.has(year)) refuse(where, `${year} twice`, "each year once");
-    if (value <= 0 || rate <= -1) refuse(where, quoted(line), "a level above 0 that can grow");
+    if (year < earliest || year > latest) refuse(place, year, `a year from ${earliest} to ${latest}`);
+    if (levels.has(year)) refuse(place, `${year} twice`, "each year once");
+    if (value <= 0 || rate <= -1) refuse(place, quoted(line), "a level above 0 that can grow");
     levels.set(year, { value, grade: 0, id: "" });
     if (growth) implied.set(year - 1, { value: value / (1 + rate), grade: 1, id: "" });
   });

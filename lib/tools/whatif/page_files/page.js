@@ -2,29 +2,27 @@
 // Text from data or the address enters as text only, never as markup.
 
 const at = (id) => document.getElementById(id);
-const FIELD = /\{([\w.]+)(?::(\w+))?\}/g;
 
 /** How the page shows a value: {goal.base:money} as "US$153 million", {read} as it is. */
 const FORMS = {
+  pct: percent, level: levelText, rate: (fraction) => rateText(fraction),
   money: (mn) => money(mn, state.currency),
-  pct: percent,
-  rate: (fraction) => rateText(fraction),
   growth: (log) => rateText(Math.expm1(log)),
   root: (number) => Math.sqrt(number).toFixed(2),
-  level: levelText,
   day: (day) => DAY.format(new Date(day)),
   years: (count) => count === 1 ? "1 year" : `${count} years`,
   web: (address) => /^https?:/.test(address) ? address : "#",
+  shell: (word) => /^[\w.=-]+$/.test(word) ? word : `"${word}"`,
 };
 
 /** The value that a path such as "goal.base" leads to; what says nothing is undefined. */
 function valueAt(values, path) {
   const found = path.split(".").reduce((inside, name) => inside?.[name], values);
-  return [null, false, ""].includes(found) || Number.isNaN(found) ? undefined : found;
+  return found || found === 0 ? found : undefined;
 }
 
 /** A text with its fields filled. */
-const filled = (template, values) => template.replace(FIELD, (_, path, form = "") => {
+const filled = (template, values) => template.replace(/\{([\w.]+)(?::(\w+))?\}/g, (_, path, form = "") => {
   const value = valueAt(values, path);
   return value === undefined ? "" : FORMS[form]?.(value) ?? value;
 });
@@ -67,12 +65,10 @@ function fill({ lists, fields, parts }, values) {
 }
 
 const page = prepare(document.querySelector(".columns"));
-let state = null, shown = null, asked = 0, resting = 0, written = null;
+let state = null, shown = null, asked = 0, resting = 0;
 
 /** Show the state before the next repaint, once for however many changes. */
-function askToShow() {
-  asked ||= requestAnimationFrame(() => { asked = 0; show(); });
-}
+const askToShow = () => { asked ||= requestAnimationFrame(() => { asked = 0; show(); }); };
 
 function show(problems = []) {
   const found = attempt(() => answer(state), problems);
@@ -96,49 +92,41 @@ function said(found) {
   const verdict = verdicts[state.reading], chance = chances[state.reading], end = ahead.at(-1);
   const decided = !open.includes(state.reading), how = decided ? verdict.outcome : chance ? kind : "unknown";
   const held = DATA.coverage[gap?.size], span = end?.year - needed.from;
-  const stated = DATA.goals.findIndex((one) =>
+  const stated = DATA.goals.find((one) =>
     FIELDS.every((field) => ["own", "as_of"].includes(field) || one[field] === state[field]));
   const days = [...new Set([...releaseDays(state), day])].sort();  // also of a day between releases
-  const inShell = (word) => /^[\w.=-]+$/.test(word) ? word : `"${word}"`;
   return {
-    ...found, state, own, flow, verdict, chance, end, decided, [how]: true, span, days, asked: goalIn(state),
+    ...found, state, own, flow, verdict, chance, end, decided, [how]: true, span, stated, days,
     held: end && kind === "forecast" && held[Math.min(span, held.length) - 1], last: record.get(needed.from),
-    used: Object.values(evidence).join("; ") || "the flow’s own yearly levels", stated: DATA.goals[stated],
-    since: gap?.since < day && gap.since, read: DATA.readings[state.reading], nothing: !needed.left,
+    used: Object.values(evidence).join("; ") || "the flow’s own yearly levels", nothing: !needed.left,
+    since: gap?.since < day && gap.since, read: DATA.readings[state.reading],
+    asked: goal.kind === "level" ? money(goal.target, state.currency, 9)  // with all the digits that it has
+      : goal.kind === "rate" ? `${rateText(goal.rate, 9)} a year` : state.goal,
     currencies: currenciesOf(state), bases: [...record.keys()], charts: [chartOf(found)],
     years: numbers(goal.years + 1, (k) => goal.baseYear + k).map((key) =>
       ({ key, known: record.get(key), path: pathAt(goal, key), ...ahead.find(({ year }) => year === key) })),
     levels: [...record].reverse().map(([key, level]) =>
       ({ key, ...level, grade: DATA.grades[level.grade], source: DATA.sources[level.id] })),
     changed: FIELDS.filter((field) => field !== "own" && state[field] !== DATA.default[field])
-      .map((field) => inShell(`${field}=${state[field]}`)),
+      .map((field) => `${field}=${state[field]}`),
     shows: {
-      stated: stated < 0 ? "" : stated, which: own ? OWN : DATA.flows.indexOf(flow), day: days.indexOf(day),
+      stated: DATA.goals.indexOf(stated), which: own ? OWN : DATA.flows.indexOf(flow), day: days.indexOf(day),
       own: state.own.replaceAll("|", "\n"), percents: Number((goal.rate * 100).toFixed(2)),
-      level: Number(goal.target.toPrecision(6)), days: days.length - 1, first: goal.baseYear + 1,
-      last: goal.baseYear + MODEL.longest_goal, near: Math.max(goal.baseYear + 15, goal.deadline),
+      level: Number(goal.target.toPrecision(6)), days: days.length - 1,
+      near: Math.max(goal.baseYear + 15, goal.deadline), last: goal.baseYear + MODEL.longest_goal,
     },
   };
-}
-
-/** The goal as it was said, with all its digits: "+25 % a year", "US$14 billion", "3 times the base". */
-function goalIn({ goal }) {
-  const { kind, number, currency } = parseGoal(goal);
-  if (kind === "multiple") return goal;
-  return kind === "rate" ? `${rateText(number, 9)} a year` : money(number, currency, 9);
 }
 
 /** What a control asks for: fields and what they should say. */
 function asksOf({ id, name, value, dataset: { unit } }) {
   if (id === "stated") return DATA.goals[value] ?? {};
-  const { own, reading, goal } = state;
-  if (id === "which") {
-    return { own: own || at("own").defaultValue, reading, ...DATA.flows[value] ?? { reporter: OWN } };
-  }
+  const { reading, goal } = state, own = at("own").defaultValue;
+  if (id === "which") return { reading, ...DATA.flows[value] ?? { reporter: OWN, own } };
   if (id === "as-of-slider") return { as_of: shown.days[value] };
   if (unit) return { goal: `${value} ${filled(unit, shown)}` };
   // As a rate a level survives a change of the currency.
-  const rate = id === "currency" && parseGoal(goal).kind === "level";
+  const rate = id === "currency" && shown.goal.kind === "level";
   return { [name]: value.trim(), goal: rate ? `${Number((shown.goal.rate * 100).toFixed(6))} %` : goal };
 }
 
@@ -166,17 +154,15 @@ function rest() {
   resting = setTimeout(() => {
     at("live").textContent = `${at("headline").innerText} ${at("title").innerText}`;
     if (location.hash !== before) return;  // another address came meanwhile and will be read
-    written = addressOf(state).replace(/^#$/, "");
-    history.replaceState(null, "", written || location.pathname + location.search);
+    history.replaceState(null, "", addressOf(state));
   }, 250);
 }
 
 function fromAddress() {
-  if (location.hash === written && shown) return;
-  written = null;
-  const read = readAddress(location.hash);
-  state = read.state;
-  show(read.problems);
+  if (shown && at(location.hash.slice(1))) return;  // a link to a place on the page
+  const { state: read, problems } = readAddress(location.hash);
+  state = read;
+  show(problems);
 }
 
 async function copyLink() {
@@ -191,5 +177,4 @@ at("controls").addEventListener("focusout", () => shown && fill(page, shown));
 at("copy").addEventListener("click", copyLink);
 at("reset").addEventListener("click", () => { state = settle({}, []); tell([]); askToShow(); });
 addEventListener("hashchange", fromAddress);
-addEventListener("beforeprint", () => { at("years-part").open = true; });
 fromAddress();

@@ -15,9 +15,10 @@ function rootOf(shape, n) {
   const along = numbers(n, (i) => sum(shape.slice(i * n, (i + 1) * n))), whole = sum(along);
   if (whole > least) take(along, whole);
   while (columns.length < n) {
-    const variances = numbers(n, (i) => left[i * n + i]), most = Math.max(...variances);
+    let most = 0, pivot = 0;
+    for (let i = 0; i < n; i++) most = Math.max(most, left[i * n + i]);
     if (!(most > least)) break;
-    const pivot = variances.findIndex((one) => one >= most - 1e-7 * most);  // of equals the first
+    while (left[pivot * n + pivot] < most - 1e-7 * most) pivot++;  // of equals the first
     take(left.slice(pivot * n, pivot * n + n), most);
   }
   return columns;
@@ -48,11 +49,11 @@ function preparedFor({ years, parts }, { baseYear, years: h }, record) {
     const middle = numbers(h, (k) => level(mean, k + 1) - level(mean, k));
     const [along = middle.map(() => 0), ...across] = rootOf(square(h, (i, j) => grown(cov, i, j)), h);
     pieces.push({ start, end, along });
-    for (let at = start * h; at < end * h; at += h) {
-      for (let j = 0; j < h; j++) stray[at + j] = middle[j];
-      for (let i = 0; i < across.length; i++) {
-        const column = across[i], by = normal[i][at / h];
-        for (let j = 0; j < h; j++) stray[at + j] += by * column[j];
+    for (let point = start, k = start * h; point < end; point++) {
+      for (let j = 0; j < h; j++, k++) {
+        let growth = middle[j];
+        for (let i = 0; i < across.length; i++) growth += normal[i][point] * across[i][j];
+        stray[k] = growth;
       }
     }
     start = end;

@@ -43,18 +43,15 @@ function attempt(run, problems = []) {
   }
 }
 
-/** The flow that is asked for, where there is such a one. */
-function flowIn(names) {
-  if (names.reporter === OWN && readFigures(names.own)) return { ...names, partner: "", flow: "total" };
-  const asked = FLOW.map((name) => names[name]).join(", ");
-  return flowOf(names) ? { ...names, own: "" } : refuse("flow", quoted(asked), "one of the list");
-}
-
 /** A state whose fields fit one another: as asked, else as before, else as it opens; problems as lines. */
 function settle(asked, problems, before = null) {
   const usual = before ?? DATA.default;
   const names = Object.fromEntries([...FLOW, "own"].map((name) => [name, asked[name] ?? usual[name] ?? ""]));
-  const state = attempt(() => flowIn(names), problems) ?? { ...DATA.default, own: "" };
+  const state = attempt(() => {
+    if (names.reporter === OWN && readFigures(names.own)) return { ...names, partner: "", flow: "total" };
+    if (flowOf(names)) return { ...names, own: "" };
+    return refuse("flow", quoted(FLOW.map((name) => names[name]).join(", ")), "one of the list");
+  }, problems) ?? { ...DATA.default, own: "" };
   const earlier = before ?? (sameFlow(state, DATA.default) ? DATA.default : {});
   for (const [field, rule] of Object.entries(RULES)) {
     const tried = (from, told) =>
@@ -77,6 +74,6 @@ function readAddress(text) {
 function addressOf(state) {
   const home = sameFlow(state, DATA.default) ? DATA.default : { partner: "", own: "" };
   const named = FIELDS.filter((field) => state[field] !== (home[field] ?? ""));
-  const text = (field) => String(state[field]).replace(/\s*\n\s*/g, "|");
-  return `#${new URLSearchParams(named.map((field) => [field, text(field)]))}`;
+  const said = named.map((field) => [field, String(state[field]).replace(/\s*\n\s*/g, "|")]);
+  return named.length ? `#${new URLSearchParams(said)}` : location.pathname + location.search;
 }
