@@ -644,7 +644,7 @@ def test_a_page_that_was_altered_or_lost_is_made_again(small: Path) -> None:
     assert _state(small / "site") == before
 
 
-@pytest.mark.parametrize("place", ["site/about/index.html", f"runs/{site_runs.FIRST}/other/result.json"])
+@pytest.mark.parametrize("place", ["site/about/index.html", f"runs/{site_runs.FIRST}/other/notebook.ipynb"])
 def test_a_flipped_byte_is_noticed_though_size_and_date_are_the_old_ones(small: Path, place: str) -> None:
     before, path = _state(small / "site"), small / place
     build_site(small)  # every file is known by now
@@ -695,7 +695,7 @@ def test_a_build_that_fails_leaves_the_old_site(small: Path, monkeypatch: pytest
     with pytest.raises(RuntimeError, match="stopped"):
         build_site(small)
     assert _state(small / "site") == before
-    assert {path.name for path in (small / ".site-drafts").iterdir()} <= {"next", "seen.json"}
+    assert {path.name for path in (small / ".site-drafts").iterdir()} <= {"next", "known.json"}
 
 
 BUILDER = """
@@ -751,7 +751,7 @@ def test_a_build_that_is_killed_at_any_moment_leaves_a_whole_site(small: Path, b
         assert _state(small / "site") in valid
     build_site(small)
     assert _state(small / "site") in valid
-    assert {path.name for path in (small / ".site-drafts").iterdir()} <= {"next", "seen.json"}
+    assert {path.name for path in (small / ".site-drafts").iterdir()} <= {"next", "known.json"}
 
 
 def test_two_builds_at_once_do_no_harm(small: Path, begin_builds: Any) -> None:

@@ -22,32 +22,17 @@ from typing import Any
 
 from lib import package
 from lib.errors import UserError, plain_bytes
-from lib.research.files import drafted
 from lib.tools.run import freshness, page
-from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, RESULT, hash_file, text_of
+from lib.tools.run.freshness import FAILED, JOURNAL, LIB, NOTEBOOK, RESULT, hash_file, text_of
 from lib.tools.run.page import Links, web_address
 
-DEFAULT = "default"
-"""Folder of the run of a notebook with its own parameters."""
-
+DEFAULT = "default"  # folder of the run of a notebook with its own parameters
+CITATION = LIB.parent / "CITATION.cff"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-
 _TITLE = re.compile(r"#\s+(.+)")
-
 _HERE = Path(__file__).resolve().parent
 
-ROOT = _HERE.parents[2]
-
-CITATION = ROOT / "CITATION.cff"
-
-PAGES = {"figures.csv": "figures/index.html", "targets.csv": "targets/index.html"}
-"""Tables of the data that are pages of the site."""
-
-Files = dict[str, bytes]
-"""Files of the site by name."""
-
-DIGITS = 12
-"""Of a hash, as shown: enough to compare by eye; the journal has all of them."""
+Files = dict[str, bytes]  # of the site, by name
 
 
 class Recorded(dict[str, Any]):
@@ -68,8 +53,6 @@ class FoundRun:
     result: Any
     """What `lib.results.Result` wrote, by its names; None for a run that failed or records nothing."""
     parameters: dict[str, Any]
-    key: str = ""
-    """What decided the run's output, hashed; empty where nobody can say."""
 
     @property
     def name(self) -> str:
@@ -89,61 +72,53 @@ class FoundRun:
     @property
     def content(self) -> dict[str, Any]:
         """The executed notebook, or what a failed run left of it; read each time, for all together are large."""
-        paths = (self.folder / name for name in (NOTEBOOK, FAILED))
-        try:
-            return json.loads(next(filter(Path.is_file, paths)).read_bytes())
-        except (StopIteration, OSError, ValueError, RecursionError):
-            return {}
+        return read_object(self.folder / NOTEBOOK) or read_object(self.folder / FAILED)
 
     @property
     def title(self) -> str:
         """The case in words where the run has a result, else its parameters."""
-        if self.result is not None:
-            return self.result.title
-        return ", ".join(f"{name} {value}" for name, value in self.parameters.items()) or self.slug
+        given = ", ".join(f"{name} {value}" for name, value in self.parameters.items())
+        return self.result.title if self.result else given or self.slug
 
 
-class Seen:
-    """Hashes of files; one that an earlier build has read, and that nobody has touched since, is not read again.
+def read_object(path: Path, hook: Any = None) -> dict[str, Any]:
+    """The object that a JSON file holds, each in it passed through `hook`; empty where there is none to be read."""
+    with suppress(OSError, ValueError, RecursionError):
+        if isinstance(content := json.loads(plain_bytes(path), object_hook=hook), dict):
+            return content
+    return {}
 
-    Whether it was touched is told, as in the index of Git, by inode, size and the time at which its state changed (ctime).
-    The system sets that time at each write, rename, link or change of other times, and no program can set it back: an
-    altered byte is noticed though size and date are the old ones. A file that changed within the last ticks of the
-    system's clock may change again in the same one, so its hash is not kept. Windows has no such time.
+
+def hash_known(known: dict[str, Any], path: Path | str) -> str:
+    """SHA-256 of a plain file, empty for anything else; one that is `known` and that nobody touched since is not read.
+
+    Whether it was touched is told, as in Git's index, by inode, size and the time of its last change (ctime). The system
+    sets that at each write, rename, link or change of other times, and no program can set it back: an altered byte is
+    noticed though size and date are the old ones. What changed within the last ticks of the system's clock may do so
+    again in the same one, so it does not become known. Windows has no such time.
     """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._before: dict[str, str] = {}
-        self._now: dict[str, str] = {}
-        with suppress(OSError, ValueError, TypeError, RecursionError):
-            self._before = dict(json.loads(path.read_bytes()))
-
-    def hash_of(self, path: Path | str) -> str:
-        """SHA-256 of a plain file; empty for anything else."""
-        try:
-            status = os.stat(path)  # noqa: PTH116 - thousands of them
-            state = f"{status.st_ino} {status.st_size} {status.st_ctime_ns} {path}"
-            hashed = self._before.get(state) or sha256(plain_bytes(Path(path))).hexdigest()
-        except OSError:
-            return ""
-        if time.time_ns() - status.st_ctime_ns > TICKS and sys.platform != "win32":
-            self._now[state] = hashed
-        return hashed
-
-    def keep(self) -> None:
-        """Write what was seen, for the next build."""
-        if self._now != self._before:
-            with drafted(self._path) as draft:
-                draft.write_text(json.dumps(self._now), encoding="utf-8")
-
-
-TICKS = 50_000_000
-"""In nanoseconds: several ticks of a clock that counts hundredths of a second."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - thousands of them
+        state = f"{status.st_ino} {status.st_size} {status.st_ctime_ns} "
+        before = str(known.get(f"{path}"))
+        if before.startswith(state):
+            return before.removeprefix(state)
+        hashed = sha256(plain_bytes(Path(path))).hexdigest()
+    except OSError:
+        return ""
+    if time.time_ns() - status.st_ctime_ns > 50_000_000 and sys.platform != "win32":
+        known[f"{path}"] = state + hashed
+    return hashed
 
 
 def find_runs(out: Path, hash_of: Callable[[Path], str] = hash_file) -> list[FoundRun]:
     """Every run below `out`/runs, in the order of the notebooks' numbers, the default first in each."""
+    ordered = sorted(run_folders(out), key=lambda one: (one.parent.name, one.name != DEFAULT, one.name))
+    return [found_run(folder, hash_of) for folder in ordered]
+
+
+def run_folders(out: Path) -> list[Path]:
+    """The folders of runs below `out`/runs; refused where there is none."""
     files = (JOURNAL, NOTEBOOK, FAILED)  # of which one that is executed for the first time holds none yet
     folders = [
         folder
@@ -153,14 +128,13 @@ def find_runs(out: Path, hash_of: Callable[[Path], str] = hash_file) -> list[Fou
     ]
     if not folders:
         raise UserError(f"{out / 'runs'}: found no run, expected some; `tradegoals run` makes them")
-    ordered = sorted(folders, key=lambda one: (one.parent, one.name != DEFAULT, one))
-    return [_found(folder, hash_of) for folder in ordered]
+    return folders
 
 
-def _found(folder: Path, hash_of: Callable[[Path], str]) -> FoundRun:
+def found_run(folder: Path, hash_of: Callable[[Path], str] = hash_file) -> FoundRun:
     """A run, with what its page shows or hands on held against the journal."""
-    record, result, fault = freshness.read_journal(folder), None, ""
-    if record is None:
+    record, result, fault = freshness.read_journal(folder) or {}, {}, ""
+    if not record:
         fault = "Its journal, run.json, is missing or cannot be read: nobody can say what made these files."
     elif record["status"] == "failed":
         fault = str(record.get("error") or "It failed; the journal does not say why.")
@@ -170,16 +144,12 @@ def _found(folder: Path, hash_of: Callable[[Path], str]) -> FoundRun:
         if differing or not written[NOTEBOOK]:
             fault = f"Files are not those that its journal describes: {', '.join(differing or [NOTEBOOK])}."
         elif written[RESULT]:
-            try:
-                result = json.loads((folder / RESULT).read_bytes(), object_hook=Recorded)
-                if result.schema_version != 1:
-                    raise ValueError
-            except (OSError, ValueError, AttributeError, KeyError):
+            result = read_object(folder / RESULT, hook=Recorded)
+            if result.get("schema_version") != 1:
                 fault = f"{RESULT} is none that this version writes; `tradegoals run` makes it anew."
-                result = None
-    record = record or {}
-    decided_by = record.get("parameters", {}), record.get("key", "")
-    return FoundRun(folder.parent.name, folder.name, folder, record, fault, result, *decided_by)
+    shown = None if fault else result or None
+    given = record.get("parameters", {})
+    return FoundRun(folder.parent.name, folder.name, folder, record, fault, shown, given)
 
 
 class Site:
@@ -205,27 +175,23 @@ class Site:
         runs = (run for run in self.runs if run.notebook.startswith(start) and run.slug == DEFAULT)
         return next((run for run in runs if run.result), None)
 
-    def links(self, up: str) -> Links:
-        """The links of a page that stands `up` below the root."""
-        return Links(up, self.figure_ids, frozenset(self.questions))
+    def links(self, place: str) -> Links:
+        """The links of the page at a place in the site."""
+        return Links("../" * place.count("/"), self.figure_ids, frozenset(self.questions))
 
-    def render(self, template: str, up: str, **values: Any) -> str:
-        """A page as HTML; every value is escaped unless it is known to be safe HTML."""
-        return _environment().get_template(template).render(site=self, up=up, **values)
-
-    def page(self, folder: str, **values: Any) -> dict[str, bytes]:
-        """The page that stands in a folder of the site's root by that name, "" for the first, from its template."""
-        place = f"{folder}/index.html" if folder else "index.html"
-        html = self.render(f"{folder or 'index'}.html.j2", "../" if folder else "", place=place, **values)
+    def page(self, template: str, place: str = "", **values: Any) -> Files:
+        """A page at its place, or in the folder of its name; values are escaped unless they are known to be safe HTML."""
+        place = place or f"{template}/index.html"
+        made = _environment().get_template(f"{template}.html.j2")
+        html = made.render(site=self, place=place, up="../" * place.count("/"), **values)
         return {place: html.encode()}
 
 
 def _question(run: FoundRun) -> str:
     """The notebook's title, which is its question; its name where it has none."""
-    for cell in run.content.get("cells", []):
-        if cell.get("cell_type") == "markdown" and (match := _TITLE.match(text_of(cell))):
-            return match[1].strip()
-    return run.notebook
+    cells = (cell for cell in run.content.get("cells", []) if cell.get("cell_type") == "markdown")
+    titles = filter(None, (_TITLE.match(text_of(cell)) for cell in cells))
+    return next((title[1].strip() for title in titles), run.notebook)
 
 
 def hash_data() -> dict[str, str]:
@@ -243,17 +209,19 @@ def digest(content: Any) -> str:
 @lru_cache(maxsize=1)
 def _environment() -> Any:
     environment = page.environment(_HERE / "templates")
-    environment.filters |= {"digest": digest, "web": web_address, "short": lambda text: text[:DIGITS]}
-    environment.filters["quoted"] = shlex.quote
-    environment.filters["day"] = lambda text: f"{date.fromisoformat(text):%-d %B %Y}"
-    environment.filters["signed"] = lambda value: "" if value is None else f"{value:+g}".replace("-", "−")
+    environment.filters |= {
+        "digest": digest,
+        "web": web_address,
+        "quoted": shlex.quote,
+        "short": lambda text: text[:12],  # of a hash: enough to compare by eye; the journal has all of it
+        "day": lambda text: f"{date.fromisoformat(text):%-d %B %Y}",
+        "signed": lambda value: "" if value is None else f"{value:+g}".replace("-", "−"),
+    }
     return environment
 
 
-STYLE = "static/site.css"
-
-
-def static_files() -> dict[str, bytes]:
+def static_files() -> Files:
     """Style and scripts of the pages; the style of all begins with that of a run's own page."""
-    files = {f"static/{path.name}": path.read_bytes() for path in sorted((_HERE / "static").iterdir())}
-    return files | {STYLE: (page.TEMPLATES / "page.css").read_bytes() + files[STYLE]}
+    files = {f"static/{path.name}": path.read_bytes() for path in (_HERE / "static").iterdir()}
+    files["static/site.css"] = (page.TEMPLATES / "page.css").read_bytes() + files["static/site.css"]
+    return files

@@ -1,13 +1,11 @@
 """What a paper needs of a run: its figures as SVG or PDF, its tables as CSV or LaTeX.
 
 Figures are drawn again, by executing the run's notebook with its parameters in a kernel that shows every figure in
-these formats, too; nothing is converted, so lines stay sharp at any size. An SVG carries the words that stand for
-the figure as its title. The same run gives the same bytes: files are dated 1970, and identifiers inside them come
-from a fixed salt (`lib.plots.style.use_style`).
+these formats too, so lines stay sharp at any size. The same run gives the same bytes: files are dated 1970, and
+identifiers inside them come from a fixed salt (`lib.plots.style.use_style`).
 """
 
 import base64
-import json
 from collections.abc import Collection
 from html import escape
 from pathlib import Path
@@ -16,12 +14,12 @@ from typing import Any
 import pandas as pd
 
 from lib.errors import UserError, nearest
+from lib.package import notebooks_dir
 from lib.research.files import make_folder_below, write_atomically
 from lib.tables import to_csv
-from lib.tools.run import freshness
-from lib.tools.run.freshness import JOURNAL, NOTEBOOK, Run, run_from
 from lib.tools.run.matrix import notebook_name
 from lib.tools.run.page import split
+from lib.tools.site.context import DEFAULT, FoundRun, found_run, run_folders
 
 FIGURES = {"svg": "image/svg+xml", "pdf": "application/pdf"}
 
@@ -32,11 +30,9 @@ def export(name: str, formats: Collection[str], out: Path) -> list[Path]:
     folder = out / "export" / run.notebook / run.slug
     files: dict[Path, Any] = {}
     if drawn := sorted(FIGURES.keys() & formats):
-        pictures = [one for one in _shown(_execute_again(run)) if FIGURES["svg"] in one["data"]]
-        for number, output in enumerate(pictures, 1):
+        for number, output in enumerate(_shown(_execute_again(run), FIGURES["svg"]), 1):
             files |= {folder / f"figure-{number}.{kind}": _content(output, kind) for kind in drawn}
-    notebook = json.loads((run.folder(out) / NOTEBOOK).read_bytes())
-    html = "".join(_joined(output) for output in _shown(notebook))
+    html = "".join(map("".join, (one["data"]["text/html"] for one in _shown(run.content, "text/html"))))
     for number, frame in enumerate(read_tables(html), 1):
         written = (TABLES[kind] for kind in TABLES if kind in formats)
         files |= {folder / f"table-{number}.{ending}": write(frame) for ending, write in written}
@@ -47,33 +43,29 @@ def export(name: str, formats: Collection[str], out: Path) -> list[Path]:
     return list(files)
 
 
-def _shown(notebook: Any) -> list[Any]:
-    """Outputs with data to show."""
-    return [one for cell in notebook["cells"] for one in cell.get("outputs", []) if "data" in one]
-
-
-def find_run(name: str, out: Path) -> Run:
+def find_run(name: str, out: Path) -> FoundRun:
     """The run of that name, "03/default", "03" or a path; refused where it failed, or other files lie there than it left."""
-    folder, parts = out / "runs", Path(name).parts
+    folders = {"/".join(folder.parts[-2:]): folder for folder in run_folders(out)}
+    parts = Path(name).parts
     parts = parts[parts.index("runs") + 1 :] if "runs" in parts[:-1] else parts
-    runs = {path.parent.relative_to(folder).as_posix() for path in folder.glob(f"*/*/{JOURNAL}")}
-    if not (parts and runs):
-        raise UserError(f'run: found "{name}", expected a run in {folder}; run: tradegoals run')
-    notebook = notebook_name(parts[0], {path.name for path in folder.iterdir()})
-    full = f"{notebook}/{(*parts, 'default')[1]}"
-    if full not in runs:
-        raise UserError(f'run: found "{name}", expected {nearest(full, runs)} in {folder}')
-    content = freshness.read_journal(folder / full) or {}
-    if content.get("status") != "ok":
-        raise UserError(f"run: found {full}, which failed; expected one that succeeded (tradegoals run)")
-    if not freshness.are_intact(folder / full, content):
-        raise UserError(f"run: found other files of {full} than its journal describes; run it again")
-    return run_from({key: content[key] for key in ("notebook", "slug", "parameters")}, full)
+    notebook = notebook_name("".join(parts[:1]), {folder.parent.name for folder in folders.values()})
+    full = f"{notebook}/{(*parts[1:], DEFAULT)[0]}"
+    if full not in folders:
+        raise UserError(f'run: found "{name}", expected {nearest(full, folders)} in {out / "runs"}')
+    run = found_run(folders[full])
+    if run.fault:
+        raise UserError(f"run: found {full}, which failed; expected one that succeeded. {run.fault}")
+    return run
 
 
-def _execute_again(run: Run) -> Any:
+def _shown(notebook: Any, kind: str) -> list[Any]:
+    """Outputs with data of a kind, which notebooks keep as one string or as a list of lines."""
+    outputs = [one for cell in notebook["cells"] for one in cell.get("outputs", [])]
+    return [one for one in outputs if kind in one.get("data", {})]
+
+
+def _execute_again(run: FoundRun) -> Any:
     """The run's notebook executed in a kernel that shows figures in all formats."""
-    from lib.package import notebooks_dir
     from lib.tools.run.execute import run_notebook
 
     try:
@@ -90,17 +82,12 @@ def _execute_again(run: Run) -> Any:
 
 def _content(output: Any, kind: str) -> str | bytes:
     """A picture as a file; an SVG with a title, which screen readers read and browsers show."""
-    text = _joined(output, FIGURES[kind])
+    text = "".join(output["data"][FIGURES[kind]])
     if kind == "pdf":
         return base64.b64decode(text)
     words = escape(output["metadata"].get("image/png", {}).get("alt", ""), quote=False)
     end = text.index(">", text.index("<svg"))
     return f'{text[:end]} role="img">\n <title>{words}</title>{text[end + 1 :]}'
-
-
-def _joined(output: Any, kind: str = "text/html") -> str:
-    """What a cell showed, which notebooks keep as one string or as a list of lines."""
-    return "".join(output["data"].get(kind, ""))
 
 
 def read_tables(html: str) -> list[pd.DataFrame]:
@@ -110,10 +97,6 @@ def read_tables(html: str) -> list[pd.DataFrame]:
     return [pd.DataFrame(rows[1:], columns=rows[0], dtype=str) for rows in texts]
 
 
-TYPED = str.maketrans({"−": r"\ensuremath{-}", "<": r"\ensuremath{<}", ">": r"\ensuremath{>}"})
-"""What stands for signs that the old fonts of LaTeX lack."""
-
-
 def to_latex(frame: pd.DataFrame) -> str:
     """A table for LaTeX with the packages booktabs and hyperref; text is escaped, addresses become links."""
     is_web = frame.apply(lambda column: column.str.match(r"https?://"))
@@ -121,7 +104,9 @@ def to_latex(frame: pd.DataFrame) -> str:
     for name in frame:
         shown = shown.format(r"\url{{{}}}".format, subset=(is_web[name], name))
     latex = str(shown.to_latex(hrules=True, column_format="l" * frame.shape[1]))
-    return latex.translate(TYPED)
+    return latex.translate(
+        {ord(sign): rf"\ensuremath{{{plain}}}" for sign, plain in zip("−<>", "-<>", strict=True)}
+    )
 
 
 TABLES: dict[str, Any] = {"csv": ("csv", to_csv), "latex": ("tex", to_latex)}

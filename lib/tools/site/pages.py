@@ -1,12 +1,13 @@
-"""The pages of runs: the first with all goals, each run, the cases of each notebook, search, results; methods, about.
+"""The pages of the site, as files by name: of runs, goals, methods, of the data, search, and `import lib`.
 
-They are made of what the runs left, without a table of the data, so that a changed run costs little. What takes pandas
-and tables to find out (names of flows, who announced a goal) is kept in the site by `Keep`, for as long as what decides
-it stays the same.
+Those of runs are made of what the runs left, without a table of the data, so that a changed run costs little; what
+takes pandas is imported where it is needed. What is long to find out of a goal (names of flows, who announced it) is
+kept in the site by `Keep`, for as long as what decides it stays the same.
 """
 
 import ast
 import csv
+import inspect
 import io
 import json
 import re
@@ -20,15 +21,10 @@ from markupsafe import Markup
 from lib import package
 from lib.errors import inert
 from lib.tools.run import results_table
-from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, RESULT, Sources, text_of
-from lib.tools.run.page import Links, from_markdown, inline, plain, read_page
-from lib.tools.site.context import PAGES, ROOT, Files, FoundRun, Site
+from lib.tools.run.freshness import FAILED, JOURNAL, LIB, NOTEBOOK, RESULT, Sources, text_of
+from lib.tools.run.page import Links, from_markdown, inline, plain, read_page, with_anchors
+from lib.tools.site.context import Files, FoundRun, Site
 from lib.tools.strict import slugify
-
-UP = "../../../"
-
-MOST_CASES, MOST_GOALS, MOST_ON_INDEX = 1500, 3000, 15
-"""Rows of a list of cases, of the page of all goals, of the first page; more would make them too heavy."""
 
 STAGES = {
     "From figures to one level a year": "series",
@@ -41,60 +37,68 @@ STAGES = {
 
 KEY = ("reporter", "partner", "flow", "currency", "goal", "base_year", "deadline", "as_of")
 
-Document = tuple[str, str, str, str]
-"""Title, address, kind and text of what is searched."""
-
 Keep = Callable[[str, Any, Callable[[], Any]], Any]
 """A name, what decides the value, and how to make it; the value is one of JSON."""
 
-Row = dict[str, Any]
-"""A goal of a flow, seen from one day."""
-
 
 def run_files(site: Site, run: FoundRun) -> Files:
-    """The files of a run's page by name: the page, its pictures, its tables as CSV, and what the run itself left.
-
-    A notebook that is not the journal's is not handed on.
-    """
-    links, page, own = site.links(UP), read_page(run.content, site.links(UP)), {}
+    """The files of a run's page: the page, its pictures, its tables as CSV, and what the run itself left."""
+    place, files, now = f"{run.address}/index.html", {}, Sources()
+    # A notebook that is not the journal's is not handed on.
     for name in (FAILED, JOURNAL) if run.fault else (NOTEBOOK, RESULT, JOURNAL):
         with suppress(FileNotFoundError):  # none, or the run is being executed again at this moment
-            own[name] = (run.folder / name).read_bytes()
-    read, now = run.record.get("parts", {}).get("data", {}), Sources()
-    opened = frozenset(read)
-    pages = {name: f"{UP}{PAGES.get(name, f'data/{name}')}" for name in site.data_hashes}
+            files[name] = (run.folder / name).read_bytes()
+    page = read_page(run.content, site.links(place))
+    read = run.record.get("parts", {}).get("data", {})
+    shown = {"figures.csv": "figures/index.html", "targets.csv": "targets/index.html"}
+    pages = {name: f"../../../{shown.get(name, f'data/{name}')}" for name in site.data_hashes}
     tables = [name for name, hashed in read.items() if hashed and name != package.PACKAGE_FILE]
-    html = site.render(
-        "run.html.j2",
-        UP,
-        place="",
-        run=run,
+    html = site.page(
+        "run",
+        place,
         question=site.questions[run.notebook],
         page=page,
-        answer=answer_of(run, site, UP) if run.result else "",
-        hindsight=inline(run.result.hindsight or "", links) if run.result else "",
-        sources=[(one, links.to_figure(one)) for one in (run.result.figure_ids if run.result else ())],
         tables=[(name, pages.get(name, "")) for name in tables],
-        stale=sorted(name for name, hashed in read.items() if now.data_hash(name, opened) != hashed),
-        downloads=sorted(own),
+        stale=sorted(name for name, hashed in read.items() if now.data_hash(name, frozenset(read)) != hashed),
+        downloads=sorted(files),
+        **_opening(site, run, place),
     )
-    files = page.files | own | {"index.html": html.encode()}
-    return {f"{run.address}/{name}": content for name, content in files.items()}
+    return html | {f"{run.address}/{name}": content for name, content in (files | page.files).items()}
+
+
+def _opening(site: Site, run: FoundRun, place: str) -> dict[str, Any]:
+    """A run with what a page says of it first: its answer, what is known today, the published figures behind both."""
+    links, result = site.links(place), run.result or {}
+    return {
+        "run": run,
+        "answer": _answer_of(site, run, place),
+        "hindsight": inline(result.get("hindsight") or "", links),
+        "sources": [(one, links.to_figure(one)) for one in result.get("figure_ids", ())],
+    }
+
+
+def _answer_of(site: Site, run: FoundRun, place: str) -> Markup:
+    """The sentence that the run opens with; what is wrong with it where it has none."""
+    if run.fault:
+        return Markup('<strong class="bad">Failed.</strong> {}').format(run.fault[:300])
+    return inline(run.result.answer if run.result else "No result is recorded.", site.links(place))
+
+
+def _plain_answer(run: FoundRun) -> str:
+    return f"Failed. {run.fault}" if run.fault else plain(run.result.answer) if run.result else ""
 
 
 def cases_files(site: Site, name: str) -> Files:
     """The list of a notebook's cases with the answer of each."""
-    up, runs = "../../", site.notebooks[name]
-    cases = [(run, answer_of(run, site, up)) for run in runs[:MOST_CASES]]
-    more = max(0, len(runs) - MOST_CASES)
-    html = site.render("notebook.html.j2", up, place="", name=name, cases=cases, more=more)
+    place, runs = f"runs/{name}/index.html", site.notebooks[name]
     rows = [{"case": run.slug, "title": run.title, "answer": _plain_answer(run)} for run in runs]
-    return {f"runs/{name}/index.html": html.encode(), f"runs/{name}/cases.csv": as_csv(rows)}
+    cases = [(run, _answer_of(site, run, place)) for run in runs]
+    return site.page("notebook", place, name=name, cases=cases) | {f"runs/{name}/cases.csv": as_csv(rows)}
 
 
 def results_files(site: Site) -> Files:
     """All results of whole runs in one long table, a row a number."""
-    found = [(run.result, run.key or run.slug, run.slug) for run in site.runs if run.result]
+    found = [(run.result, run.record.get("key") or run.slug, run.slug) for run in site.runs if run.result]
     rows = [row for one in found for row in results_table.rows_of(*one)]
     return {"goals/results.csv": as_csv(rows, results_table.COLUMNS)}
 
@@ -109,56 +113,16 @@ def as_csv(rows: list[dict[str, Any]], columns: Iterable[str] = ()) -> bytes:
     return text.getvalue().encode()
 
 
-def _plain_answer(run: FoundRun) -> str:
-    return f"Failed. {run.fault}" if run.fault else plain(run.result.answer) if run.result else ""
-
-
-def answer_of(run: FoundRun, site: Site, up: str) -> Markup:
-    """The sentence that the run opens with; what is wrong with it where it has none."""
-    if run.fault:
-        return Markup('<strong class="bad">Failed.</strong> {}').format(run.fault[:300])
-    return inline(run.result.answer if run.result else "No result is recorded.", site.links(up))
-
-
 def methods_files(site: Site) -> Files:
     """How a probability is made, in the words of the modules that make it; how to cite one; what it cannot know."""
-    links = site.links("../")
-    stages = []
+    place, stages = "methods/index.html", []
     for title, name in STAGES.items():
-        words = ast.get_docstring(ast.parse((ROOT / "lib" / f"{name}.py").read_text(encoding="utf-8"))) or ""
-        stages.append((title, slugify(title), f"lib.{name}", from_markdown(words, links)))
+        words = ast.get_docstring(ast.parse((LIB / f"{name}.py").read_text(encoding="utf-8"))) or ""
+        html = from_markdown(words, site.links(place))
+        stages.append((title, slugify(title), f"lib.{name}", html))
     measured, cited = site.default_run("05_"), site.default_run("00_")
-    calibration = inline(measured.result.answer, links) if measured else ""
+    calibration = _answer_of(site, measured, place) if measured else ""
     return site.page("methods", stages=stages, calibration=calibration, measured=measured, cited=cited)
-
-
-def as_script(**values: Any) -> bytes:
-    """Values as a script, since a page opened from disk may not read other files; ASCII, so that none ends it early."""
-    lines = (f"self.{name} = {json.dumps(value, separators=(',', ':'))};\n" for name, value in values.items())
-    return "".join(lines).encode()
-
-
-def words_files(site: Site) -> Files:
-    """What search knows of the runs: the sections of each notebook, as its first run has them, and every run."""
-    documents = [one for name in site.notebooks for one in _sections(site, name)]
-    for run in site.runs:
-        values = " ".join(str(value) for value in run.parameters.values())
-        kind = "failed run" if run.fault else site.questions[run.notebook]
-        text = f"{_plain_answer(run)} {values} {run.slug} {run.notebook}"
-        documents.append((run.title, f"{run.address}/index.html", kind, text))
-    return {"search/words.js": as_script(SITE_WORDS=documents)}
-
-
-def _sections(site: Site, name: str) -> Iterator[Document]:
-    run, question = site.notebooks[name][0], site.questions[name]
-    cells, address = run.content.get("cells", []), f"{run.address}/index.html"
-    text = "\n\n".join(text_of(cell) for cell in cells if cell.get("cell_type") == "markdown")
-    first, *parts = re.split(r"^##\s+(.+)$", text, flags=re.MULTILINE)
-    opening = plain(re.sub(r"^#\s+.*$", "", first, flags=re.MULTILINE))
-    yield question, address, "notebook", opening[:1200]
-    for title, body in zip(parts[::2], parts[1::2], strict=True):
-        address_of_it = f"{address}#{slugify(plain(title))}"
-        yield f"{question} {title}", address_of_it, "notebook", plain(body)[:1200]
 
 
 # --- goals: flow × goal × day, with the probability or the verdict of each reading ---
@@ -166,53 +130,43 @@ def _sections(site: Site, name: str) -> Iterator[Document]:
 
 def goal_files(site: Site, keep: Keep) -> Files:
     """The first page, and the page of all goals with the same as CSV."""
-    words, links = keep("words of goals", None, words_of_goals), site.links("")
+    place, words = "index.html", keep("words of goals", None, words_of_goals)
     rows = goal_rows(site.runs, keep)
-    all_goals = site.page(
-        "goals",
-        rows=rows[:MOST_GOALS],
-        more=max(0, len(rows) - MOST_GOALS),
-        flows=list(dict.fromkeys(row["flow"] for row in rows)),
-        days=sorted({row["as_of"] for row in rows}, reverse=True),
-        labels=words["labels"],
-    )
-    head, run = None, site.default_run("00_")
-    if run is not None:
-        head = keep("head", [run.said, run.record["outputs"]], partial(_head, run, links)) | {
-            "run": run,
-            "answer": answer_of(run, site, ""),
-            "hindsight": inline(run.result.hindsight or "", links),
-            "sources": [(one, links.to_figure(one)) for one in run.result.figure_ids],
-        }
-    last: dict[tuple[str, str, str], Row] = {}
+    goals = site.page("goals", rows=rows, labels=words["labels"])
+    last: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row in rows:  # each goal as it was seen last
         last.setdefault((row["flow"], row["goal"], row["years"]), row)
-    answers = [(runs, answer_of(runs[0], site, "")) for runs in site.notebooks.values()]
-    shown = {"rows": list(last.values())[:MOST_ON_INDEX], "goals": len(last), "total": len(rows)}
-    first = site.page("", head=head, answers=answers, **shown, **words)
-    return first | all_goals | {"goals/goals.csv": as_csv(list(map(_flat, rows)))}
+    head, run = None, site.default_run("00_")
+    if run:
+        head = keep("head", [run.said, run.record["outputs"]], partial(_head, run, site.links(place)))
+        head = head | _opening(site, run, place)
+    answers = [(runs, _answer_of(site, runs[0], place)) for runs in site.notebooks.values()]
+    shown = {"rows": list(last.values())[:15], "goals": len(last), "total": len(rows)}
+    first = site.page("index", place, head=head, answers=answers, **shown, **words)
+    return first | goals | {"goals/goals.csv": as_csv(list(map(_flat, rows)))}
 
 
-def goal_rows(runs: list[FoundRun], keep: Keep) -> list[Row]:
+def goal_rows(runs: list[FoundRun], keep: Keep) -> list[dict[str, Any]]:
     """The rows of the matrix: what was known last first, then what a government stated.
 
     Of these the goal that the collection has by default stands before all. A goal that several notebooks judged as of
     one day is shown once, by the first of them in the collection, and by its default run where that is one of several.
     """
-    seen: dict[tuple[str, ...], Row] = {}
+    seen: dict[tuple[str, ...], dict[str, Any]] = {}
     for run in runs:
         given = run.result.parameters if run.result and run.result.readings else {}
         key = tuple(str(given.get(name)) for name in KEY)
         if given and not {"None", ""} & set(key[-3:]) and key not in seen:
             seen[key] = keep(f"goal of {run.name}", run.said, partial(_row, run))
+    rows = sorted(
+        seen.values(),
+        key=lambda row: (not row["announced"], not row["own"], row["flow"], row["years"], row["goal"]),
+    )
+    return sorted(rows, key=lambda row: row["as_of"], reverse=True)
 
-    def place(row: Row) -> tuple[Any, ...]:
-        return not row["announced"], not row["own"], row["flow"], row["years"], row["goal"]
 
-    return sorted(sorted(seen.values(), key=place), key=lambda row: row["as_of"], reverse=True)
-
-
-def _row(run: FoundRun) -> Row:
+def _row(run: FoundRun) -> dict[str, Any]:
+    """A goal of a flow, seen from one day."""
     from lib.analysis.answers import announced
     from lib.cases import GoalCase
     from lib.goals import READINGS
@@ -274,7 +228,7 @@ def _head(run: FoundRun, links: Links) -> dict[str, Any]:
     return {"asked": asked, "flow": case.flow_name, "facts": facts, "picture": picture}
 
 
-def _flat(row: Row) -> dict[str, Any]:
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
     """A row of the matrix as columns of a CSV file; probabilities in full."""
     flat = {name: row[name] for name in ("flow", "goal", "years", "as_of")}
     flat["stated_reading"] = row["reading"]
@@ -282,3 +236,134 @@ def _flat(row: Row) -> dict[str, Any]:
         flat |= {f"{name}_outcome": chance["outcome"], f"{name}_probability": chance["probability"]}
     by = row["announced"]
     return flat | {"announced": by.get("announced", ""), "source": by.get("url", ""), "run": row["run"]}
+
+
+# --- the data, and search ---
+
+
+def figures_files(site: Site) -> Files:
+    """Every published figure as a row with an anchor: publisher, date, status, address."""
+    from lib import figures, show
+
+    table = figures.load_figures()
+    periods = show.periods(table)
+    years = [re.findall(r"\d{4}", period)[-1] for period in periods]
+    rows = _records(table.assign(period=list(periods), year=years))
+    return site.page("figures", rows=rows, printed=show.printed, statuses=list(figures.STATUS.index))
+
+
+def targets_files(site: Site) -> Files:
+    """The register of targets with outcome and probability at announcement."""
+    import pandas as pd
+
+    from lib import figures, show
+    from lib.words import percent
+
+    targets = figures.load_targets()
+    scores = pd.read_csv(package.data_dir() / "reference" / "register_scores.csv").set_index("target_id")
+    # How good these probabilities were, beside the simplest ones: mean squared error (Brier 1950), 0 is best.
+    law, base = (((scores[name] - scores["met"]) ** 2).mean() for name in ("p_law", "p_base_known"))
+    years = targets["announced"].str[:4].replace("", "undated")
+    return site.page(
+        "targets",
+        rows=_records(targets.assign(year=years)),
+        printed=show.printed,
+        chances=scores[["p_law", "p_base_known"]].map(percent).to_dict("index"),
+        scored=len(scores),
+        law=law,
+        base=base,
+        **words_of_goals(),
+    )
+
+
+def _records(table: Any) -> list[dict[str, Any]]:
+    """The rows of a table; None stands for what is missing."""
+    return table.astype(object).where(table.notna(), None).to_dict("records")
+
+
+def data_files(site: Site) -> Files:
+    """The files of the data, and a page with their dictionary, licences and how to add a figure."""
+    folder = package.data_dir()
+    texts = [(folder / name).read_text(encoding="utf-8") for name in ("README.md", "reference/README.md")]
+    # The title of the page stands above; that of the second text becomes a section of the page.
+    text = texts[0].partition("\n")[2] + "\n\n#" + texts[1]
+    prose = from_markdown(text, site.links("data/index.html"))
+    html, headings = with_anchors(prose, {"files": 1})
+    files = [(resource["path"], resource["title"]) for resource in package.read_package()["resources"]]
+    files.append((package.PACKAGE_FILE, "All of them described: types, units, keys, sources, licences"))
+    own = {f"data/{name}": (folder / name).read_bytes() for name in site.data_hashes}
+    return own | site.page("data", text=html, headings=headings, files=files)
+
+
+def python_files(site: Site) -> Files:
+    """What `import lib` offers, from the docstrings, whose examples are tests."""
+    import lib
+    from lib.analysis import asking
+
+    offered = {"lib.ask": lib.ask, "Answer": asking.Answer}
+    parts = ("quantiles", "to_dict", "plot", "facts")
+    offered |= {f"Answer.{name}": getattr(asking.Answer, name) for name in parts}
+    offered |= {f"lib.{name}": getattr(lib, name) for name in lib.__all__}
+    entries = [(name, slugify(name), inspect.getdoc(one)) for name, one in offered.items()]
+    return site.page("python", opening=inspect.getdoc(lib), entries=entries)
+
+
+def whatif_files() -> Files:
+    """The page on which a reader tries another goal, with a link back to the first page."""
+    from lib.tools.whatif.page import NAME, build
+
+    return {NAME: build("index.html").encode()}
+
+
+def as_script(**values: Any) -> bytes:
+    """Values as a script, since a page opened from disk may not read other files; ASCII, so that none ends it early."""
+    lines = (f"self.{name} = {json.dumps(value, separators=(',', ':'))};\n" for name, value in values.items())
+    return "".join(lines).encode()
+
+
+def words_files(site: Site) -> Files:
+    """What search knows of the runs: the sections of each notebook, as its first run has them, and every run."""
+    documents = [one for name in site.notebooks for one in _sections(site, name)]
+    for run in site.runs:
+        values = " ".join(str(value) for value in run.parameters.values())
+        kind = "failed run" if run.fault else site.questions[run.notebook]
+        text = f"{_plain_answer(run)} {values} {run.slug} {run.notebook}"
+        documents.append((run.title, f"{run.address}/index.html", kind, text))
+    return {"search/words.js": as_script(SITE_WORDS=documents)}
+
+
+def _sections(site: Site, name: str) -> Iterator[tuple[str, ...]]:
+    """Title, address, kind and text of each."""
+    run, question = site.notebooks[name][0], site.questions[name]
+    cells, address = run.content.get("cells", []), f"{run.address}/index.html"
+    text = "\n\n".join(text_of(cell) for cell in cells if cell.get("cell_type") == "markdown")
+    first, *parts = re.split(r"^##\s+(.+)$", text, flags=re.MULTILINE)
+    opening = plain(re.sub(r"^#\s+.*$", "", first, flags=re.MULTILINE))
+    yield question, address, "notebook", opening[:1200]
+    for title, body in zip(parts[::2], parts[1::2], strict=True):
+        address_of_it = f"{address}#{slugify(plain(title))}"
+        yield f"{question} {title}", address_of_it, "notebook", plain(body)[:1200]
+
+
+def search_files(site: Site) -> Files:
+    """The search page, and what it knows of the data: rows, and other names of the places, the longest first."""
+    from lib import figures, show, spoken
+
+    table, targets = figures.load_figures(), figures.load_targets()
+    here = {name for rows in (table, targets) for side in ("reporter", "partner") for name in rows[side]}
+    names = [
+        (other, name.casefold())
+        for other, name in spoken.places().items()
+        if name in here and other != name.casefold() and (len(other) > 3 or not other.isascii())  # no codes
+    ]
+    documents: list[tuple[str, ...]] = []
+    for row, period in zip(table.to_dict("records"), show.periods(table), strict=True):
+        title = f"{row['reporter']}–{row['partner']}, {row['flow']}, {period}"
+        text = f"{row['figure_id']} {row['publisher']} {row['published']} {row['status']}. {row['note']}"
+        documents.append((title, f"figures/index.html#{row['figure_id']}", "figure", text))
+    for row in targets.to_dict("records"):
+        title = f"{row['reporter']}–{row['partner']}, {row['flow']}: target announced {row['announced']}"
+        text = f"{row['target_id']} {row['announcer']}, met: {row['met']}. {row['note']}"
+        documents.append((title, f"targets/index.html#{row['target_id']}", "target", text))
+    words = as_script(DATA_WORDS=documents, SITE_NAMES=sorted(names, key=lambda pair: -len(pair[0])))
+    return site.page("search") | {"search/data-words.js": words}
