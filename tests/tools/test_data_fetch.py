@@ -27,7 +27,7 @@ from lib.series import releases as months_known
 from lib.tools import curation
 from lib.tools.cli import main
 from lib.tools.run import matrix
-from lib.tools.site import data_pages
+from lib.tools.site import pages
 from lib.tools.sources import client, covariates, record, update
 from lib.tools.sources.publishers import PUBLISHERS
 from lib.tools.sources.snapshots import Desk, folder_of
@@ -73,7 +73,7 @@ def server(read_once: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv(DATA_ENV, str(tmp_path / "data"))
     monkeypatch.delenv(KEPT_ONLY_ENV)
     # The page to try a goal holds nothing that is fetched, and takes ten seconds for each copy of the data.
-    monkeypatch.setitem(data_pages.OF_THE_DATA, "whatif", lambda site: {})
+    monkeypatch.setattr(pages, "whatif_files", lambda: {})
     with serve(make_world()) as running:
         monkeypatch.setattr(client, "open_client", partial(quick_client, running.bases))
         yield running
