@@ -129,18 +129,23 @@ def prior_for(size_usd: float, origin: int, world: bool = False, table: pd.DataF
 @lru_cache(maxsize=512)
 def _prior(read: Callable[[str], Any], index: int, origin: int, world: bool) -> Prior:
     """The prior of a size class from the table that `read` gives."""
-    table = read("priors.csv")
-    name = "WDI" if world else "OEC" if origin < FIRST_BACI_ORIGIN else "BACI"
-    if name not in set(table["panel"]):  # a panel of a user's own
-        name = str(table["panel"].iloc[0])
-    rows = table[table["panel"] == name]
-    first, last = int(rows["origin"].min()), int(rows["origin"].max())
+    name, classes = _classes(read, "WDI" if world else "OEC" if origin < FIRST_BACI_ORIGIN else "BACI")
+    first, last = min(classes), max(classes)
     if origin < first:
         raise UserError(f"origin: found {origin}, expected {first} or later: no panel reaches back further")
     used = min(origin, last)
     late = f" (the last year of the panel, before {origin})" if origin > last else ""
     source = f"{PANELS.get(name, name)}, years to {used}{late}"
-    return replace(pick_class(rows[rows["origin"] == used], index, source), last_year=used)
+    return replace(pick_class(classes[used], index, source), last_year=used)
+
+
+@lru_cache(maxsize=8)
+def _classes(read: Callable[[str], Any], name: str) -> tuple[str, dict[int, pd.DataFrame]]:
+    """The panel of that name, or a user's own where that is all there is, and its classes by origin."""
+    table = read("priors.csv")
+    if name not in set(table["panel"]):
+        name = str(table["panel"].iloc[0])
+    return name, {int(origin): rows for origin, rows in table[table["panel"] == name].groupby("origin")}
 
 
 def last_released(day: date, world: bool = False) -> int:

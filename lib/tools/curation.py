@@ -213,8 +213,8 @@ def place_rows(name: str, kind: str, parent: str) -> list[Row]:
     if parent and parent not in coded:
         expected = f"a place that is known, of which {name} is a part"
         raise UserError(f"--place: found {quote(parent)}, expected {expected}")
-    named = not parent or parent in known
-    above = [] if named else [{"name": parent, "code": coded[parent], "kind": "country"}]
+    new = parent and parent not in known
+    above = [{"name": parent, "code": coded[parent], "kind": "country"}] if new else []
     # The first letters of a name that are no code yet, three or more.
     letters = re.sub("[^A-Z]", "", unicodedata.normalize("NFKD", name).upper()) or "X"
     free = (f"{letters[:size]}{'' if size <= len(letters) else size}" for size in count(3))

@@ -3,14 +3,13 @@
 import functools
 from datetime import date
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 from sampling import exhaustive, some
 
 from lib import figures as fig
-from lib import goals, plots
+from lib import goals
 from lib.analysis import standards, tracking
 from lib.analysis.cases import TrackerCase
 
@@ -177,8 +176,6 @@ def test_the_grid_holds_classes_and_what_they_mean():
     assert set(np.unique(marks.drop("ESCAP current status"))) == {0.0, 1.0}
     known = {name for cuts in (standards.EUROSTAT_CLASSES, standards.UN_CLASSES) for _, name in cuts}
     assert set(classes.loc[FIVE[:2]].to_numpy().ravel()) <= known
-    matplotlib.use("agg")
-    assert plots.verdict_grid(classes, marks, "a goal") is not None
 
 
 def test_each_day_has_its_latest_level():
@@ -212,8 +209,6 @@ def test_a_reading_that_needs_unknown_years_has_a_probability_until_figures_deci
     found = read(case)
     odds = found[found["who"] == "probability"].set_index("day")["value"]
     assert 0 < odds.iloc[0] < 1 and (odds.iloc[1:] == 0).all()
-    matplotlib.use("agg")
-    assert plots.probability_path(odds, "a goal") is not None
 
 
 @exhaustive

@@ -3,6 +3,7 @@
 import gzip
 import json
 import multiprocessing
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -212,8 +213,10 @@ def write_many(folder: Path, worker: int) -> None:
         save(folder, answer(f"{number}".encode(), number + worker / 1000))
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_two_processes_write_at_once(store: Path) -> None:
-    context = multiprocessing.get_context("spawn")
+    how = "fork" if sys.platform == "linux" else "spawn"  # a fork has everything imported
+    context = multiprocessing.get_context(how)
     workers = [context.Process(target=write_many, args=(store, number)) for number in range(2)]
     for worker in workers:
         worker.start()

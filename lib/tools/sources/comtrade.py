@@ -88,5 +88,5 @@ def _to_frame(table: pd.DataFrame, where: str) -> pd.DataFrame:
     valuation = blank.mask(value == fob, "FOB").mask(value == cif, "CIF").mask((fob == cif) & fob.notna(), "")
     said = {name: table[code].map(str) for code, name in CODES.items()}
     said |= {"flow": table["flowCode"].map(FLOWS), "freq": table["freqCode"].fillna("A")}
-    frame = pd.DataFrame(said, dtype="str").assign(unit="USD")
-    return frame.assign(value=value, valuation=valuation)[value.notna()].reset_index(drop=True)
+    frame = pd.DataFrame(said, dtype="str").assign(unit="USD", value=value, valuation=valuation)
+    return frame[value.notna()].reset_index(drop=True)

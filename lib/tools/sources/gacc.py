@@ -49,8 +49,7 @@ def plan(question: Question, desk: Desk) -> list[Request]:
     paths: dict[str, None] = {}
     for place in ["", *reversed(question.years)]:
         try:
-            index = desk.request("gacc", INDEX.format(place))
-            (year, links), _ = desk.ask(index, read_index)
+            (year, links), _ = desk.ask(desk.request("gacc", INDEX.format(place)), read_index)
         except NothingThere:  # the year that runs has no page of its own
             continue
         for month, path in links if year in question.years else []:

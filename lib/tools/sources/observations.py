@@ -168,5 +168,5 @@ def with_totals(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         published=np.maximum(both["published"].astype(object), both["published_of_import"].astype(object)),
     ).astype(dict.fromkeys(("published", "flow", "note"), "str"))
     known = pd.MultiIndex.from_frame(total[keys]).isin(pd.MultiIndex.from_frame(rows.loc[own, keys]))
-    totals = total.loc[~known, list(COLUMNS)]
-    return pd.concat([rows, totals], ignore_index=True), [] if own.any() else notes
+    both = pd.concat([rows, total.loc[~known, list(COLUMNS)]], ignore_index=True)
+    return both, [] if own.any() else notes

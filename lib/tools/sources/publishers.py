@@ -67,9 +67,8 @@ def base_of(source: str, bases: Mapping[str, str] | None = None, allow_http: boo
 
 def key_of(source: str) -> SecretStr | None:
     """Return a source's key, of the environment, else of the keyring (`keyring set tradegoals COMTRADE_API_KEY`), or None."""
-    if not (name := publisher(source).key):
-        return None
-    if not (value := os.environ.get(name, "").strip() or from_keyring(name)):
+    name = publisher(source).key
+    if not name or not (value := os.environ.get(name, "").strip() or from_keyring(name)):
         return None
     if not (value.isascii() and value.isprintable()) or " " in value:
         raise UserError(f"{name}: found characters that no key has, expected letters, digits and marks")

@@ -336,9 +336,8 @@ def fetch_pair(question: Question, desk: Desk) -> list[Written]:
     wanted = dict.fromkeys(pair for side in sides for pair in (side, (side[0], world)))
     by_pair = dict(list(answer.observations.groupby(["reporter", "partner"])))
     if (own, other) not in by_pair:
-        years, freq = question.years, observations.FREQUENCIES[question.freq]
-        asked = f"{question.source}: {own}–{other}, {freq} {years[0]}–{years[-1]}"
-        said = "; ".join([asked, *answer.notes[:3]])
+        span = f"{observations.FREQUENCIES[question.freq]} {question.years[0]}–{question.years[-1]}"
+        said = "; ".join([f"{question.source}: {own}–{other}, {span}", *answer.notes[:3]])
         raise NothingThere(f"{publisher(question.source).title}: found nothing, expected {said}")
     found = {pair: by_pair[pair] for pair in wanted if pair in by_pair}
     rows, notes = figures_of(replace(answer, observations=pd.concat(found.values())), desk.today)
