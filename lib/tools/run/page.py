@@ -57,7 +57,7 @@ class Links:
 
 def web_address(address: str) -> str:
     """The address if it is one of http or https with a host; else empty."""
-    if any(character.isspace() or ord(character) < 32 for character in address):
+    if address[:4].lower() != "http" or any(one.isspace() or ord(one) < 32 for one in address):
         return ""
     try:
         parts = urlsplit(address)

@@ -30,8 +30,6 @@ from lib.tools.site.context import Files, Site, digest
 BUILT = "built.json"
 """In the site: the stamp of each part, a hash of all that decides it, the hashes of its files, and what code meant."""
 
-OLD = "old"  # the site's place in an exchange that takes three steps
-
 PACKAGES = ("jinja2-", "mistune-", "nh3-", "pillow-", "pygments-")
 """What decides how a page looks, beside the code here: how the folders begin that say which version is installed."""
 
@@ -91,7 +89,7 @@ def build_site(out: Path) -> _Built:
 
 def _mended(aside: Path, site: Path) -> Path:
     """The draft beside a site, whatever it holds; what a kill between two renames of `_exchange` left is put right."""
-    draft, old = aside / "next", aside / OLD
+    draft, old = aside / "next", aside / "old"
     if old.is_dir():
         old.rename(draft if site.exists() else site)
     make_folder(draft)
@@ -102,7 +100,7 @@ def _exchange(draft: Path, site: Path) -> None:
     """Exchange two folders, in one step where the system can."""
     make_folder(site)
     if not _swapped(draft, site):
-        site.rename(old := draft.with_name(OLD))
+        site.rename(old := draft.with_name("old"))
         draft.rename(site)
         old.rename(draft)
 

@@ -263,10 +263,9 @@ def targets_files(site: Site) -> Files:
     scores = pd.read_csv(package.data_dir() / "reference" / "register_scores.csv").set_index("target_id")
     # How good these probabilities were, beside the simplest ones: mean squared error (Brier 1950), 0 is best.
     law, base = (((scores[name] - scores["met"]) ** 2).mean() for name in ("p_law", "p_base_known"))
-    years = targets["announced"].str[:4].replace("", "undated")
     return site.page(
         "targets",
-        rows=_records(targets.assign(year=years)),
+        rows=_records(targets.assign(year=targets["announced"].str[:4].replace("", "undated"))),
         printed=show.printed,
         chances=scores[["p_law", "p_base_known"]].map(percent).to_dict("index"),
         scored=len(scores),
