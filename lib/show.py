@@ -8,7 +8,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from lib.goals import READING_LABELS, Verdict
-from lib.words import form, is_missing, printed, web_address
+from lib.words import ADDRESS, form, is_missing, printed, web_address
 
 Heading = str | tuple[str, str]
 LONGEST_WHOLE = 30
@@ -50,7 +50,7 @@ def _formatted(values: pd.Series, spec: str) -> pd.Series:
 def _cell(text: str) -> str:
     """Text of a cell as HTML; short ones with a number stay on a line, an address becomes a link that nothing in it ends."""
     shown = escape(text, quote=False)
-    if not text.startswith(("http://", "https://")):
+    if not ADDRESS.match(text):
         whole = len(text) <= LONGEST_WHOLE and search(r"\d.*[- ]|[- ].*\d", text)
         return f'<span style="white-space: nowrap">{shown}</span>' if whole else shown
     return f'<a href="{escape(web_address(text))}" target="_blank">{shown}</a>'

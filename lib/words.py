@@ -131,9 +131,13 @@ def _months(span: tuple[int, int], names: Any = month_name, to: str = " to ") ->
     return f"{names[first]}{' and ' if to == ' to ' and last == first + 1 else to}{names[last]}"
 
 
+ADDRESS = re.compile(r"https?://[^/\s]")
+"""How an address of http or https begins."""
+
+
 def web_address(address: str) -> str:
     """An address of http or https, with nothing in it that could end an attribute or a link of Markdown."""
-    if not re.match(r"https?://[^/\s]", address):
+    if not ADDRESS.match(address):
         raise UserError(f"address: found {quote(address)}, expected one that begins with http:// or https://")
     return quote_address(address, safe=":/?#[]@!$&*+,;=%-._~")
 

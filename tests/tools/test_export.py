@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import tiny
 from click.testing import CliRunner, Result
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lib import show
@@ -138,6 +138,7 @@ def test_the_formats_of_the_command_are_those_of_the_module() -> None:
         st.lists(st.text(st.characters(categories=["L", "N", "P", "S"])), min_size=2, max_size=2), min_size=1
     )
 )
+@example([["", "http://"]])
 def test_a_table_is_read_back_as_it_was_shown(rows: list[list[str]]) -> None:
     frame = pd.DataFrame(rows, columns=["a & <b>", "c"], dtype=str)
     (found,) = export.read_tables(show.table(frame).data)
