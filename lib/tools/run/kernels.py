@@ -127,8 +127,10 @@ def _server(*packages: str) -> Iterator[tuple[str, threading.Event]]:
                 if number:
                     print("The server of warm kernels has gone; it is started again.", file=sys.stderr)
                 # In a session of its own: Ctrl-C is for the driver, which then stops the server.
-                null, pipe = subprocess.DEVNULL, subprocess.PIPE
-                servers.append(subprocess.Popen(command, stdin=null, stdout=pipe, start_new_session=True))
+                # A copy of the environment, which the main thread may change while the new process reads it.
+                null, pipe, now = subprocess.DEVNULL, subprocess.PIPE, dict(os.environ)
+                server = subprocess.Popen(command, stdin=null, stdout=pipe, env=now, start_new_session=True)
+                servers.append(server)
             said = servers[-1].stdout
             assert said is not None
             was_ready = said.readline()  # empty at its end, as is the next line then
