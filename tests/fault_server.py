@@ -430,6 +430,7 @@ class Server(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer of two packets waits 40 ms
     server: Server
 
     def log_message(self, *arguments: Any) -> None:

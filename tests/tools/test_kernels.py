@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -289,7 +289,10 @@ def test_a_module_in_the_folder_comes_first(name: str, tmp_path: Path) -> None:
     assert answer("import scoringrules\nprint(scoringrules.VALUE)", name, tmp_path) == 3
 
 
-def test_a_hanging_or_dead_or_foreign_server_means_an_ordinary_kernel(tmp_path: Path) -> None:
+def test_a_hanging_or_dead_or_foreign_server_means_an_ordinary_kernel(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(provisioner, "PATIENCE_SECONDS", 0.2)
     with tempfile.TemporaryDirectory(prefix="k") as place, socket.socket(socket.AF_UNIX) as hanging:
         folder = Path(place)
         hanging.bind(str(folder / "socket"))
