@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 VALUES = {"reporter": "Harbin", "partner": "Russia", "flow": "total", "as_of": "2026-11-24"}
 MARK = "TRADEGOALS_TEST_MARK"
 KERNEL = {"name": kernels.ORDINARY}
-KILLS = int(os.environ.get("TRADEGOALS_KILLS", "3"))
+KILLS = int(os.environ.get("TRADEGOALS_KILLS", "2"))
 """Kill points of the campaign; its documented command asks for 200."""
 BATCH = 6 if KILLS < 10 else 24
 
