@@ -1,12 +1,18 @@
 """Notebooks of a line or two for tests of the machinery, where the real ones would take seconds each."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 
-from lib.tools.run import kernels
+from lib.research import meaning
+from lib.tools.run import freshness, kernels
+
+if TYPE_CHECKING:
+    import pytest
 
 NAME = "01_what_do_the_figures_say"
 """Tiny notebooks stand in for this one, whose parameters are the fewest."""
@@ -47,3 +53,12 @@ def warm() -> Iterator[str]:
     """The name of kernels of a new server."""
     with kernels.starting() as name:
         yield name()
+
+
+def own_lib(place: Path, patch: "pytest.MonkeyPatch") -> Path:
+    """A copy of the package's sources in a folder, to be edited, which counts as the project's from now on."""
+    library = place / "lib"
+    shutil.copytree(freshness.LIB, library, ignore=shutil.ignore_patterns("__pycache__"))
+    patch.setattr(freshness, "LIB", library)
+    patch.setattr(meaning, "LIB", library)
+    return library

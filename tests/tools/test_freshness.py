@@ -22,7 +22,6 @@ from pyarrow import parquet as pq
 from sampling import exhaustive, some
 
 from lib.package import data_dir
-from lib.research import meaning as meaning_of
 from lib.research.meaning import meaning
 from lib.tools.run import execute, freshness, matrix
 from lib.tools.run.execute import Settings
@@ -155,11 +154,7 @@ def test_another_notebook_repeats_but_its_committed_outputs_do_not_count(project
 @pytest.fixture
 def own_lib(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The sources of the project, to be edited."""
-    library = project / "lib"
-    shutil.copytree(freshness.LIB, library, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(freshness, "LIB", library)
-    monkeypatch.setattr(meaning_of, "LIB", library)
-    return library
+    return tiny.own_lib(project, monkeypatch)
 
 
 def test_an_edited_function_repeats_if_the_notebook_imports_it(project: Path, own_lib: Path) -> None:

@@ -28,11 +28,7 @@ CODE = "from lib import growth"
 @pytest.fixture
 def own_lib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the package's sources, to be edited."""
-    folder = tmp_path / "lib"
-    shutil.copytree(freshness.LIB, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(freshness, "LIB", folder)
-    monkeypatch.setattr(meaning, "LIB", folder)
-    return folder
+    return tiny.own_lib(tmp_path, monkeypatch)
 
 
 @pytest.fixture
