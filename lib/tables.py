@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -65,27 +66,29 @@ def read_table(
 
 def data_state() -> tuple[Any, ...]:
     """What changes when a table is written: a key for what was computed from the tables."""
-    if _AT_REST and _AT_REST[-1]:
-        return _AT_REST[-1]
+    known = _AT_REST.get()
+    if known:
+        return known[0]
     folder = str(data_dir())
     with os.scandir(folder) as entries:
         state = (folder, *map(file_state, entries))
-    if _AT_REST:
-        _AT_REST[-1] = state
+    if known is not None:
+        known.append(state)
     return state
 
 
-_AT_REST: list[tuple[Any, ...]] = []
+_AT_REST: ContextVar[list[tuple[Any, ...]] | None] = ContextVar("at_rest", default=None)
 
 
 @contextmanager
 def at_rest() -> Iterator[None]:
-    """Within it no table is written: their state is looked up once, not for each of the thousand times it is asked for."""
-    _AT_REST.append(_AT_REST[-1] if _AT_REST else ())
+    """Within it no table is written: their state is looked up once a thread, not each of the thousand times it is asked for."""
+    known = _AT_REST.get()
+    token = _AT_REST.set([] if known is None else known)
     try:
         yield
     finally:
-        _AT_REST.pop()
+        _AT_REST.reset(token)
 
 
 @lru_cache(maxsize=32)

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -374,3 +375,17 @@ def test_what_a_spreadsheet_would_compute_is_text_in_every_table_for_others(text
     grid = page.Grid([text, "b"], [[page.Cell(text), page.Cell("x")]])
     assert list(csv.reader(io.StringIO(grid.to_csv()))) == [[expected, "b"], [expected, "x"]]
     assert bool(tables._check_record(2, [text], ["note"])) == (text in FORMULAS)
+
+
+def test_what_is_at_rest_for_one_thread_is_looked_up_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(package.DATA_ENV, str(tmp_path))
+    with tables.at_rest():
+        before = tables.data_state()
+        (tmp_path / "new.csv").write_text("a\n")
+        with ThreadPoolExecutor(1) as pool:
+            now = pool.submit(tables.data_state).result()
+        with tables.at_rest():
+            assert tables.data_state() == before != now
+    assert tables.data_state() == now
