@@ -207,11 +207,40 @@ def without_caller() -> dict[str, list[str]]:
     users = [_work_of(tree) if name in packages else tree for name, tree in trees.items()]
     found = set().union(*(used(tree, set(trees)) for tree in [*users, *notebooks().values()]))
     found = _through_packages(found, {name: trees[name] for name in packages})
+    found = _with_what_they_hand_over(found, trees)
     lonely = {
         module: [node.name for node in defined(tree) if (module, node.name) not in found]
         for module, tree in trees.items()
     }
     return {module: names for module, names in lonely.items() if names}
+
+
+def _with_what_they_hand_over(found: set[Name], trees: dict[str, ast.Module]) -> set[Name]:
+    """Who uses a function or a class also meets the classes that its signature, fields or bases name."""
+    own = {(module, node.name): node for module, tree in trees.items() for node in defined(tree)}
+    waiting = [name for name in found if name in own]
+    while waiting:
+        module, name = waiting.pop()
+        met = {(module, kind) for kind in _kinds_named(own[module, name])}
+        waiting += [kind for kind in met - found if isinstance(own.get(kind), ast.ClassDef)]
+        found = found | met
+    return found
+
+
+def _kinds_named(node: ast.FunctionDef | ast.ClassDef) -> set[str]:
+    """What the annotations of a function, or the bases, fields and public methods of a class, name."""
+    if isinstance(node, ast.ClassDef):
+        inner = [one for one in node.body if not getattr(one, "name", "").startswith("_")]
+        signatures = [one for one in inner if isinstance(one, ast.FunctionDef)]
+        said = [*node.bases, *(one.annotation for one in inner if isinstance(one, ast.AnnAssign))]
+        return _identifiers(said).union(*(_kinds_named(one) for one in signatures))
+    arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    return _identifiers([node.returns, *(one.annotation for one in arguments)])
+
+
+def _identifiers(annotations: list[ast.expr | None]) -> set[str]:
+    found = (one for said in annotations if said is not None for one in ast.walk(said))
+    return {one.id for one in found if isinstance(one, ast.Name)}
 
 
 def _work_of(package: ast.Module) -> ast.Module:

@@ -168,6 +168,26 @@ USERS = [
 ]
 
 
+MODULE = """
+class Step: ...
+class Plan:
+    steps: list[Step]
+    def first(self) -> Place: ...
+    def _hidden(self) -> Hidden: ...
+class Place(Base): ...
+class Base: ...
+class Hidden: ...
+def make(size: int) -> Plan | None: ...
+def other() -> Hidden: ...
+"""
+
+
+def test_who_uses_a_function_meets_the_classes_of_its_signature() -> None:
+    met = rooms._with_what_they_hand_over({("m", "make")}, {"m": ast.parse(MODULE)})
+    assert {"make", "Plan", "Step", "Place", "Base"} <= {name for _, name in met}
+    assert not {"other", "Hidden"} & {name for _, name in met}
+
+
 @pytest.mark.parametrize(("source", "expected"), USERS)
 def test_a_use_is_recognised_through_imports(source: str, expected: set) -> None:
     assert rooms.used(ast.parse(source), {"lib", "lib.growth"}) == expected
