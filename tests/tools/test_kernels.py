@@ -307,7 +307,7 @@ def test_a_hanging_or_dead_or_foreign_server_means_an_ordinary_kernel(
 def fallback_reason(folder: Path) -> str:
     """What is said before an ordinary kernel is started instead."""
     with pytest.raises((OSError, ValueError)) as caught:
-        provisioner.ask(str(folder), ["--version"], dict(os.environ), None, [0, 1, 2])
+        provisioner._ask(str(folder), ["--version"], dict(os.environ), None, [0, 1, 2])
     return str(caught.value)
 
 
@@ -320,9 +320,9 @@ def test_only_the_owner_can_reach_the_server(name: str) -> None:
 def test_the_server_notices_changed_files(tmp_path: Path) -> None:
     file = tmp_path / "module.py"
     file.write_text("1")
-    seen = {str(path): warm_server.fingerprint(str(path)) for path in (file, tmp_path)}
+    seen = {str(path): warm_server._fingerprint(str(path)) for path in (file, tmp_path)}
     with socket.socket() as listener:
-        server = warm_server.Server(listener, seen, {}, {}, [])
+        server = warm_server._Server(listener, seen, {}, {}, [])
         assert server.changed_file() is None
         (tmp_path / "new.py").touch()
         assert server.changed_file() == str(tmp_path)
@@ -516,7 +516,7 @@ def test_an_ordinary_kernel_ends_with_its_driver_whatever_it_does(tmp_path: Path
 
 def test_a_server_ends_when_its_parent_has_gone() -> None:
     with socket.socket(socket.AF_UNIX) as listener:
-        server = warm_server.Server(listener, {}, {}, {}, [])
+        server = warm_server._Server(listener, {}, {}, {}, [])
         assert server.serve(parent=os.getppid() + 1) is None
 
 
@@ -529,7 +529,7 @@ def test_installed_kernels(light: None, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("JUPYTER_PATH", str(folder.parents[1]))
     kernels.own_server.cache_clear()
     with ExitStack() as program:
-        monkeypatch.setattr(kernels, "_until_the_end", program.enter_context)
+        monkeypatch.setattr(kernels, "_END", program)
         assert not is_warm(kernels.INSTALLED)  # the first starts the server and does not wait for it
         home = Path(kernels.own_server())
         assert eventually((home / "socket").exists)

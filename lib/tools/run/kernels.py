@@ -16,16 +16,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import TypeVar
 
 from lib.errors import UserError
-from lib.research.files import make_folder, write_atomically
-
-T = TypeVar("T")
+from lib.research.files import locked, make_folder, write_atomically
 
 ORDINARY, INSTALLED = "python3", "tradegoals-warm"
 """Names of kernelspecs: that of ipykernel, and the one that `install` writes."""
@@ -38,9 +35,11 @@ SERVER = "tradegoals_server"
 
 _SCRIPT = Path(__file__).with_name("warm_server.py")
 _MOST_STARTS = 20
-_PREFIX = "tg-"
+_PREFIX = "tradegoals-"
 _LONGEST_PLACE = 50  # the path of a socket may have about 100 characters, and our folders need the rest
 _START_SECONDS, _STOP_SECONDS = 60.0, 10.0
+_END = ExitStack()  # what this process has to end with it
+atexit.register(_END.close)
 
 
 @contextmanager
@@ -71,19 +70,13 @@ def find(name: str) -> str:
 @lru_cache(maxsize=1)
 def _of_this_process() -> str:
     """The name of warm kernels whose server lives as long as this process."""
-    return _until_the_end(starting())()
+    return _END.enter_context(starting())()
 
 
 @lru_cache(maxsize=1)
 def own_server() -> str:
     """The folder of a server of this process, not waited for, without `lib`: its author edits that between two kernels."""
-    return _until_the_end(_server())[0]
-
-
-def _until_the_end(context: AbstractContextManager[T]) -> T:
-    stack = ExitStack()
-    atexit.register(stack.close)
-    return stack.enter_context(context)
+    return _END.enter_context(_server())[0]
 
 
 def install() -> Path:
@@ -159,31 +152,15 @@ def _server(*packages: str) -> Iterator[tuple[str, threading.Event]]:
 
 @lru_cache(maxsize=1)
 def private_folder() -> str:
-    """A temporary folder of this process for all sockets, gone at its end; those of killed ones are removed."""
+    """A folder of this process for all sockets, locked, and gone at its end; those of killed ones are removed."""
     place = Path(tempfile.gettempdir())
     if len(str(place)) > _LONGEST_PLACE and os.access("/tmp", os.W_OK):
         place = Path("/tmp")
-    for left in place.glob(f"{_PREFIX}*-*"):
-        if _is_left(left):
+    for left in place.glob(f"{_PREFIX}*") if os.name == "posix" else ():
+        with suppress(BlockingIOError, UserError), locked(left, wait=False):
             shutil.rmtree(left, ignore_errors=True)
-    folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{_namespace()}-{os.getpid()}-", dir=place)
+    new = Path(tempfile.mkdtemp(dir=place))
+    _END.enter_context(locked(new))
+    folder = str(new.rename(place / f"{_PREFIX}{new.name}"))  # none of that name is ever without its lock
     Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=0)  # not by who is forked
     return folder
-
-
-def _is_left(folder: Path) -> bool:
-    """Whether a folder is ours and its process has ended; that of another container cannot be seen from here."""
-    import psutil
-
-    with suppress(OSError, ValueError):
-        space, pid, _ = folder.name.removeprefix(_PREFIX).split("-", 2)
-        is_ours = space == _namespace() and folder.stat().st_uid == os.getuid()
-        return is_ours and not psutil.pid_exists(int(pid))
-    return False
-
-
-def _namespace() -> str:
-    """The numbering of processes that ours belongs to: containers have their own."""
-    with suppress(OSError):
-        return str(Path("/proc/self/ns/pid").stat().st_ino)
-    return "0"

@@ -44,7 +44,7 @@ class Provisioner(LocalProvisioner):
                     streams.append(usual if given is None else nothing if given in (DEVNULL, PIPE) else given)
                 numbers = [each if isinstance(each, int) else each.fileno() for each in streams]
                 folder = server or kernels.own_server()
-                self.process = ask(folder, arguments, variables, how.get("cwd"), numbers)
+                self.process = _ask(folder, arguments, variables, how.get("cwd"), numbers)
         except (OSError, ValueError) as error:
             print(f"An ordinary kernel, not a warm one: {error}", file=sys.stderr, flush=True)
             return await super().launch_kernel(cmd, **how)
@@ -59,15 +59,14 @@ class Provisioner(LocalProvisioner):
                 self.process.wait(KILL_SECONDS)
 
 
-def ask(
+def _ask(
     folder: str, arguments: list[str], environment: dict[str, str], place: str | None, streams: list[int]
-) -> "Kernel":
+) -> "_Kernel":
     """Have the server in a folder fork a kernel; `OSError` if there is none, `ValueError` with the reason if it must not."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")  # to set it would be seen by other threads
     umask = int(status.partition("Umask:")[2].split()[0], 8)
     asked = {"python": sys.executable, "folder": place or str(Path.cwd()), "umask": umask}
     asked |= {"asker": os.getpid(), "arguments": arguments, "environment": environment}
-    request = json.dumps(asked).encode()
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     line = socket.socket(socket.AF_UNIX)
     line.settimeout(PATIENCE_SECONDS)
@@ -78,8 +77,8 @@ def ask(
         line.connect(f"/proc/self/fd/{handle}/socket")  # the folder that was looked at, however long its path
         if not line.recv(1):  # until then our streams stay here: one that hangs would hold them open
             raise ValueError("the server is busy")
-        socket.send_fds(line, [len(request).to_bytes(4, "big")], streams)
-        line.sendall(request)
+        socket.send_fds(line, [b"!"], streams)
+        line.sendall(json.dumps(asked).encode() + b"\n")
         answer = line.recv(1000).decode()
         if not answer.isdecimal():
             raise ValueError(answer or "the server gave no answer")
@@ -91,10 +90,10 @@ def ask(
         os.close(handle)
     line.settimeout(None)
     select([line], [], [], PATIENCE_SECONDS)  # for READY: who calls before is heard a tenth of a second later
-    return Kernel(line, int(answer))
+    return _Kernel(line, int(answer))
 
 
-class Kernel:
+class _Kernel:
     """A kernel that a server has forked, as a child of `subprocess`: on its line come `READY`, and at its end its status."""
 
     stdin = stdout = stderr = None

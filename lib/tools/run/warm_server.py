@@ -30,7 +30,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any
 
 PRELOAD = """
 numpy pandas pandas.io.formats.style pyarrow.pandas_compat pyarrow.parquet scipy.special scipy.stats
@@ -55,27 +55,12 @@ INLINE_BACKEND = "module://matplotlib_inline.backend_inline"
 WAIT_SECONDS = 1.0  # for one who asks, and before it is seen that the parent is gone
 
 
-class Request(NamedTuple):
-    """What is asked for: a kernel with these arguments, in the circumstances of the process that asks."""
-
-    line: socket.socket
-    streams: list[int]
-    python: str
-    folder: str
-    umask: int
-    asker: int
-    arguments: list[str]
-    environment: dict[str, str]
-
-
 @dataclass
-class Server:
+class _Server:
     """The socket, what was preloaded, and the kernels."""
 
     listener: socket.socket
-    files: dict[
-        str, tuple[int, int] | None
-    ]  # with their state; of packages the folder, for no author edits them
+    files: dict[str, Any]  # with their state; of packages the folder, for no author edits them
     environment: dict[str, str]  # that was seen
     added: dict[str, str]  # to the environment, by what was imported
     modules: list[str]  # their files, as ipykernel lists them
@@ -84,9 +69,9 @@ class Server:
 
     def changed_file(self) -> str | None:
         """A file or folder of packages that is no longer what it was."""
-        return next((path for path, state in self.files.items() if fingerprint(path) != state), None)
+        return next((path for path, state in self.files.items() if _fingerprint(path) != state), None)
 
-    def serve(self, parent: int) -> Request | None:
+    def serve(self, parent: int) -> Any:
         """Fork kernels until the end; None in the server, and in a fork the request to fulfil."""
         while os.getppid() == parent:
             listening = [self.listener.fileno()] if self.listener.fileno() >= 0 else []
@@ -99,23 +84,23 @@ class Server:
                     return request
         return None
 
-    def admit(self) -> Request | None:
-        """The next request; None, after a word to who asks, if it must not be served."""
+    def admit(self) -> Any:
+        """The next request, with the `line` to who asks and its `streams`; None, after a word, if it must not be served."""
         line, _ = self.listener.accept()
         line.settimeout(WAIT_SECONDS)
         try:
             line.sendall(b"?")
-            size, streams, *_ = socket.recv_fds(line, 4, 3)
-            with line.makefile("rb") as reader:
-                request = Request(line, streams, **json.loads(reader.read(int.from_bytes(size, "big"))))
+            _, streams, *_ = socket.recv_fds(line, 1, 3)
+            with line.makefile() as reader:
+                request = SimpleNamespace(line=line, streams=streams, **json.loads(reader.readline()))
         except (OSError, ValueError, TypeError):  # who asked has gone, or is none of us
             line.close()
             return None
         if changed := self.changed_file():  # for good: leave the folder to a new server
             Path("socket").unlink(missing_ok=True)
             self.listener.close()
-            say("gone")
-        if not (reason := changed or unfit(request, self.environment)):
+            os.close(1)  # the driver notices
+        if not (reason := changed or _unfit(request, self.environment)):
             return request
         with suppress(OSError):
             line.sendall(f"{reason} differs from what the server has loaded".encode())
@@ -123,7 +108,7 @@ class Server:
         _close_all(request.streams)
         return None
 
-    def fork(self, request: Request) -> int:
+    def fork(self, request: Any) -> int:
         """The process id of a new kernel; 0 in the kernel itself, where nothing of the server stays open."""
         try:
             pid = os.fork()
@@ -153,12 +138,12 @@ class Server:
         os.close(handle)
 
 
-def main() -> None:
+def _main() -> None:
     """Preload, serve, and in a forked process become the kernel."""
     folder, parent, packages = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
     os.chdir(folder)
     os.umask(0o077)
-    server, own = preload(parent, "lib" in packages), os.getpid()
+    server, own = _preload(parent, "lib" in packages), os.getpid()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     request = None
     try:
@@ -174,7 +159,7 @@ def main() -> None:
     _run_kernel(request, server)
 
 
-def preload(parent: int, with_library: bool) -> Server:
+def _preload(parent: int, with_library: bool) -> _Server:
     """A server that has imported the stack, in one thread and as a kernel that starts in this environment would import it."""
     if Path(sys.path[0]) == Path(__file__).parent:
         del sys.path[0]
@@ -188,8 +173,7 @@ def preload(parent: int, with_library: bool) -> Server:
         with suppress(OSError):  # it is read-only, or not there
             # Else the first module that is compiled changes its folder.
             Path(place, "__pycache__").mkdir(exist_ok=True)
-    files = {path: fingerprint(path) for path in places}
-    usual, sys.dont_write_bytecode = sys.dont_write_bytecode, False  # compiled once, the next starts faster
+    files = {path: _fingerprint(path) for path in places}
     for name in PRELOAD.split():
         if os.getppid() != parent:
             sys.exit()
@@ -197,7 +181,6 @@ def preload(parent: int, with_library: bool) -> Server:
             importlib.import_module(name)
     if with_library:
         _import_library()
-    sys.dont_write_bytecode = usual
     _draw()
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         sys.exit("No warm kernels: a package has started a thread while it was imported.")
@@ -210,7 +193,13 @@ def preload(parent: int, with_library: bool) -> Server:
     gc.freeze()  # keeps the collector from touching, and so copying, what the kernels share
     added = {name: value for name, value in os.environ.items() if name not in before}
     own = [matplotlib.matplotlib_fname(), *(path for path in modules if not path.startswith(tuple(places)))]
-    return Server(listen(), files | {path: fingerprint(path) for path in own}, given, added, modules)
+    listener = socket.socket(socket.AF_UNIX)
+    Path("socket").unlink(missing_ok=True)  # of a server before us, which was killed
+    listener.bind("socket")
+    listener.listen(128)
+    with suppress(OSError):  # the driver has gone
+        os.write(1, b"ready\n")
+    return _Server(listener, files | {path: _fingerprint(path) for path in own}, given, added, modules)
 
 
 def _draw() -> None:
@@ -243,7 +232,7 @@ def _import_library() -> None:
             loaders[name]()
 
 
-def fingerprint(path: str) -> tuple[int, int] | None:
+def _fingerprint(path: str) -> tuple[int, int] | None:
     """Time of change and size: of a file, or of a folder, which changes when a package comes or goes."""
     try:
         status = os.stat(path)  # noqa: PTH116 - thousands of files for each kernel
@@ -252,23 +241,7 @@ def fingerprint(path: str) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_size
 
 
-def listen() -> socket.socket:
-    """A socket for its owner only; that of a server before us, which was killed, may be in the way."""
-    Path("socket").unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind("socket")
-    listener.listen(128)
-    say("ready")
-    return listener
-
-
-def say(word: str) -> None:
-    """Tell the driver, unless it has gone."""
-    with suppress(OSError):
-        os.write(1, f"{word}\n".encode())
-
-
-def unfit(request: Request, environment: dict[str, str]) -> str | None:
+def _unfit(request: Any, environment: dict[str, str]) -> str | None:
     """What would have made an ordinary kernel load other things than this server has, if anything."""
     if request.python != sys.executable:
         return request.python
@@ -298,7 +271,7 @@ def _kill_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
-def _run_kernel(request: Request, server: Server) -> None:
+def _run_kernel(request: Any, server: _Server) -> None:
     """Become an ordinary kernel in the circumstances of who asked, who then says go."""
     _take_over(request, server.added)
     _hold_to(request.line)
@@ -322,7 +295,7 @@ def _run_kernel(request: Request, server: Server) -> None:
     app.start()
 
 
-def _take_over(request: Request, added: dict[str, str]) -> None:
+def _take_over(request: Any, added: dict[str, str]) -> None:
     """Take the streams, environment, folder and limits of who asked, and random numbers of one's own."""
     import numpy as np
 
@@ -365,4 +338,4 @@ def _hold_to(line: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    _main()
