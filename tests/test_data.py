@@ -50,7 +50,7 @@ def test_an_independent_reader_accepts_the_package():
 
 
 def test_every_file_is_described_and_named_in_the_readme():
-    files = freshness.kept_files(".csv", ".parquet")
+    files = freshness._kept_files(".csv", ".parquet")
     described = {resource["path"] for resource in RESOURCES.values()}
     assert {path.relative_to(DATA).as_posix() for path in files} == described
     for resource in RESOURCES.values():

@@ -263,7 +263,7 @@ def test_other_parameters_and_versions_repeat(project: Path) -> None:
         reason(project, Run(tiny.NAME, "default", VALUES | {"flow": "export"})) == "parameters changed: flow"
     )
     sources = freshness.Sources()
-    sources.known["versions"] = freshness.run_versions() | {"pandas": "99"}
+    sources.known["versions"] = freshness._run_versions() | {"pandas": "99"}
     assert re.fullmatch(
         "versions changed: pandas .* to 99", freshness.reason_to_run(RUN, project / "out", sources)
     )

@@ -1,22 +1,17 @@
 """A run, the journal of its files, and whether it is due: what decides its output, and what has changed of it.
 
-A run is one notebook with one set of parameters. Its journal, `run.json` beside its files, says what decided the
-output, and what came of it. It is written last and taken away first, so files beside a journal are those that it
-describes; a run is up to date only if they still have the hashes that it records. Its fields:
+A run is one notebook with one set of parameters. Its journal, `run.json` beside its files, is written last and taken away
+first, so files beside a journal are those that it describes. It holds the run and
 
-key         hash of `parts`: everything that decides the output; empty if an input changed while the run went
-status      "ok" or "failed"
-notebook, slug, case, parameters    of the run
-parts       notebook (hash of the cells), lib ({module: hash}), data ({file in data/: hash}, of those that the
-            run opened), parameters, versions ({package: version}), python, page (what shows, and does not decide)
+key         hash of the `parts` that decide the output; empty if an input changed while the run went
+status      "ok" or "failed", with the `error`
+parts       notebook (hash of the cells), lib ({module: hash}), data ({file that was opened: hash}), parameters,
+            versions ({package: version}), python, page (what shows, and does not decide)
 outputs     {file beside this one: hash}
-started, seconds    for people only: nothing is decided by a clock
-kernel      "ordinary" or "warm"
-error       where and why it failed; empty otherwise
 
-Code counts by its meaning (`lib.research.meaning`), everything by content, never by time. What else a run's files show
-(Markdown, comments in cells), and what makes these files (`PAGE_MODULES`), is a reason to make the page anew, from the
-outputs that there are. A notebook that is committed with its outputs has a stamp of the same, in a few digits.
+and for people when it `started`, `seconds`, and whether the `kernel` was warm: nothing is decided by a clock. Code counts
+by its meaning (`lib.research.meaning`), all else by content. What only shows (Markdown, comments, what makes the page) is
+a reason to make the page anew. A notebook that is committed with its outputs has a stamp of the same, in a few digits.
 
 To check parameters takes pandas, to follow imports a parser. Both depend on files and arguments alone: their result is
 kept in the output folder under a hash of all these, so what is unchanged is told without pandas.
@@ -72,14 +67,12 @@ class Run:
 
 
 def run_from(content: Any, where: str) -> Run:
-    """A run from a plain mapping, of which no name leads out of the output folder; `where` names its file in messages."""
+    """A run from a plain mapping, of which the slug does not lead out of the output folder; `where` names its file in messages."""
     keys = ("notebook", "slug", "parameters", "case")
     match content:
-        case {"notebook": str(), "slug": str(), "parameters": dict()} if set(content) <= set(keys):
-            for key in keys[:2]:
-                if not _NAME.fullmatch(content[key]):
-                    found = quote(content[key])
-                    raise UserError(f"{where}: {key}: found {found}, expected a name fit for a folder")
+        case {"notebook": str(), "slug": str(slug), "parameters": dict()} if set(content) <= set(keys):
+            if not _NAME.fullmatch(slug):
+                raise UserError(f"{where}: slug: found {quote(slug)}, expected a name fit for a folder")
             return Run(**content)
     raise UserError(f"{where}: found {quote(str(content))}, expected a mapping of {', '.join(keys)}")
 
@@ -87,12 +80,15 @@ def run_from(content: Any, where: str) -> Run:
 def read_journal(folder: Path) -> dict[str, Any] | None:
     """The journal of a run folder; None where there is none that can be trusted."""
     with suppress(OSError, ValueError, RecursionError):
-        content = json.loads(plain_bytes(folder / JOURNAL))
-        match content:
-            case {"parts": {"lib": {}, "data": {}, "parameters": {}, "versions": {}}}:
-                match content:
-                    case {"schema_version": 1, "status": "ok" | "failed", "key": str(), "outputs": {}}:
-                        return dict(content)
+        match json.loads(plain_bytes(folder / JOURNAL)):
+            case {
+                "schema_version": 1,
+                "status": "ok" | "failed",
+                "key": str(),
+                "outputs": {},
+                "parts": {"lib": {}, "data": {}, "parameters": {}, "versions": {}},
+            } as content:
+                return dict(content)
     return None
 
 
@@ -104,11 +100,6 @@ def write_journal(folder: Path, content: dict[str, Any]) -> None:
 
 def _output_hashes(folder: Path) -> dict[str, str]:
     return {name: digest for name in OUTPUTS if (digest := hash_file(folder / name))}
-
-
-def are_intact(folder: Path, content: dict[str, Any]) -> bool:
-    """Whether the files are those that the journal describes, byte for byte."""
-    return NOTEBOOK in content["outputs"] and _output_hashes(folder) == content["outputs"]
 
 
 def hash_file(path: Path) -> str:
@@ -155,11 +146,10 @@ def _name_for(path: str) -> str:
 
 
 def _path_of(name: str) -> Path:
-    """The file of a name."""
-    for prefix, place in _places().items():
-        if prefix and name.startswith(prefix):
-            return place / name.removeprefix(prefix)
-    return data_dir() / name  # an absolute path stays what it is
+    """The file of a name; an absolute path stays what it is."""
+    places = _places()
+    prefix = max(filter(name.startswith, places), key=len)
+    return places[prefix] / name.removeprefix(prefix)
 
 
 # --- what decides the output of a run ---
@@ -174,19 +164,16 @@ RUN_PACKAGES = (
 """What a run and its page need beside the dependencies of `lib`."""
 
 
-@dataclass(eq=False)
 class Sources:
     """The state of notebooks, modules, data and packages; each file is read and hashed once.
 
-    A copy, here or in another process, knows what is costly to find out, and reads the files anew.
+    A copy, here or in another process, reads the files anew and takes along what is `known` and costly to find out: the
+    versions of packages; the modules that a notebook imports, by its name; by the hash of a source file's content, or a
+    notebook's, the hash of what its code means.
     """
 
-    known: dict[str, Any] = field(default_factory=dict)
-    """The versions of packages; the modules that a notebook imports, by its name; by the hash of a source file's content, or
-    a notebook's, the hash of what its code means."""
-
-    def __post_init__(self) -> None:
-        """Remember nothing of any file."""
+    def __init__(self, known: dict[str, Any] | None = None) -> None:
+        self.known = {} if known is None else known
         self.hash_of, self.data_hash = cache(_hash_of), cache(self._data_hash)
         self._cells_of = cache(self._read_cells)
 
@@ -226,15 +213,15 @@ class Sources:
         """Everything that decides the output of a run which opens the files `data`, and its page."""
         code, text = self._cells_of(run.path)
         modules = self._learn(run.notebook, lambda: _module_names(run.path))
-        helpers, opened = [f"{module}.py" for module in modules_of_helpers(data)], frozenset(data)
+        helpers, opened = _modules_of_helpers(data), frozenset(data)
         templates = sorted((LIB / "tools" / "run" / "templates").glob("*.*"))
         page = {path.relative_to(LIB).as_posix(): self.hash_of(path) for path in templates}
         return {
             "notebook": code,
-            "lib": self._meanings(modules + helpers),
+            "lib": self._meanings([*modules, *(f"{name}.py" for name in helpers)]),
             "data": {name: self.data_hash(name, opened) for name in sorted(opened)},
             "parameters": run.parameters,
-            "versions": self._learn("versions", run_versions),
+            "versions": self._learn("versions", _run_versions),
             "python": f"{platform.python_version()} {sys.platform} {platform.machine()}",
             "page": {"text": text} | self._meanings(PAGE_MODULES) | page,
         }
@@ -247,10 +234,12 @@ class Sources:
         try:
             cells = _cells(path)
             all_of = [(one["cell_type"], text_of(one), one["metadata"].get("tags")) for one in cells]
-            if (text := _hash_json(all_of)) not in self.known:
-                means = [(meaning(code, is_cell=True), tags) for kind, code, tags in all_of if kind == "code"]
-                self.known[text] = _hash_json(means)
-            return self.known[text], text
+            codes = [(code, tags) for kind, code, tags in all_of if kind == "code"]
+            text = _hash_json(all_of)
+            means = self._learn(
+                text, lambda: _hash_json([(meaning(code, True), tags) for code, tags in codes])
+            )
+            return means, text
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return hash_file(path), hash_file(path)
 
@@ -265,7 +254,7 @@ def text_of(cell: Any) -> str:
     return "".join(cell["source"])
 
 
-def modules_of_helpers(data: Iterable[str]) -> set[str]:
+def _modules_of_helpers(data: Iterable[str]) -> set[str]:
     """Modules of `lib` that modules outside it import, of those that were opened."""
     paths = [path for name in data if _is_helper(name) and (path := _path_of(name)).is_file()]
     return {name for path in paths for name in imported_modules(path.read_text(encoding="utf-8"))}
@@ -293,7 +282,6 @@ def key_of(parts: dict[str, Any]) -> str:
     return hash_text(json.dumps(deciding, sort_keys=True))
 
 
-MOST_NAMED = 6  # longer lists of what has changed end with a number
 PAGE_ONLY = "page only: "  # a reason that begins so asks for new files from the outputs that there are
 
 
@@ -312,7 +300,7 @@ def reason_to_run(run: Run, out: Path, sources: Sources) -> str:
     now = sources.parts(run, journal["parts"]["data"])
     if changed := changes(journal["parts"], now):
         return "; ".join(changed)
-    if not are_intact(folder, journal):
+    if NOTEBOOK not in journal["outputs"] or _output_hashes(folder) != journal["outputs"]:
         return "files differ from the journal"
     names = differing(journal["parts"].get("page", {}), now["page"])
     return f"{PAGE_ONLY}{_listed(names)} changed" if names else ""
@@ -337,7 +325,7 @@ def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _listed(names: list[str]) -> str:
-    return some([name if _is_helper(name) else name.removesuffix(".py") for name in names], MOST_NAMED)
+    return some([name if _is_helper(name) else name.removesuffix(".py") for name in names], 6)
 
 
 def _module_names(notebook: Path) -> list[str]:
@@ -349,7 +337,7 @@ def _module_names(notebook: Path) -> list[str]:
         return sorted(path.relative_to(LIB).as_posix() for path in LIB.rglob("*.py"))
 
 
-def run_versions() -> dict[str, str]:
+def _run_versions() -> dict[str, str]:
     """The versions of all packages that a run can load: the dependencies of `lib` and of kernels, and theirs."""
     from importlib.metadata import PackageNotFoundError, distribution
 
@@ -378,7 +366,7 @@ def make_stamp(notebook: Any, opened: Iterable[str]) -> dict[str, Any]:
     """Hashes of a notebook's code cells, in order, of modules that they import, directly or not, and of files `opened`."""
     sources, names = Sources(), tuple(sorted(opened))
     cells = [text_of(cell) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    modules = imported_modules("\n".join(cells)) | modules_of_helpers(names)
+    modules = imported_modules("\n".join(cells)) | _modules_of_helpers(names)
     return {
         "cells": [meaning(code, is_cell=True)[:DIGITS] for code in cells],
         "lib": {name: sources.meaning_of(LIB / f"{name}.py")[:DIGITS] for name in sorted(modules)},
@@ -434,7 +422,7 @@ def choose(asked: Any, out: Path, select: Callable[[], Chosen], keep: bool = Tru
     return (runs, left_out), sources
 
 
-def kept_files(*suffixes: str) -> list[Path]:
+def _kept_files(*suffixes: str) -> list[Path]:
     """Files of the data folder with one of these suffixes, without those that came from live sources."""
     folder = data_dir()
     places = [place for place in folder.iterdir() if place.name not in (FETCHED, "snapshots")]
@@ -450,7 +438,7 @@ def lib_files() -> list[Path]:
 def _state(arguments: Any, sources: Sources) -> str:
     """The hash of all that decides what is run: arguments, runs.yml, notebooks, modules, tables, packages."""
     data, notebooks = data_dir(), notebooks_dir()
-    files = [*lib_files(), *kept_files(".csv", ".json"), *sorted((data / FETCHED).glob("*.parquet"))]
+    files = [*lib_files(), *_kept_files(".csv", ".json"), *sorted((data / FETCHED).glob("*.parquet"))]
     places = dict.fromkeys(Path(place) for place in sys.path if place)
     packages = sorted(path.name for place in places for path in place.glob("*.dist-info"))
     # The day, because a parameter may be "today".
