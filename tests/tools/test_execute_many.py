@@ -330,7 +330,7 @@ def test_only_one_holds_a_lock_and_its_file_goes(tmp_path: Path) -> None:
 
 
 def test_jobs_are_bounded_by_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execution, "cores", lambda: 8)
+    monkeypatch.setattr(execution, "_cores", lambda: 8)
     for free, jobs in [(100, 1), (999, 1), (1500, 3), (1e6, 12)]:
         monkeypatch.setattr(execution, "free_megabytes", lambda free=free: free)
         assert execution.default_jobs() == jobs

@@ -15,7 +15,6 @@ from queue import Empty
 from typing import Any
 
 from jupyter_client.asynchronous import AsyncKernelClient
-from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
@@ -54,20 +53,13 @@ class _KernelClient(AsyncKernelClient):
         raise RuntimeError("Kernel did not respond in time")
 
 
-class _KernelManager(AsyncKernelManager):
-    """A manager of kernels that are heard at once."""
-
-    client_factory = _KernelClient
-
-
-class Client(PapermillNotebookClient):
+class _Client(PapermillNotebookClient):
     """papermill's client with a limit on time and output for the whole run, which it reports to a `Watch`."""
 
     def __init__(self, nb_man: Any, seconds: float, cell_seconds: float, watch: Watch, **how: Any) -> None:
         deadline = time.monotonic() + seconds
         super().__init__(
             nb_man,
-            kernel_manager_class=_KernelManager,
             timeout_func=lambda cell: max(0.1, min(cell_seconds, deadline - time.monotonic())),
             on_cell_execute=self._count,
             # By default what a busy kernel says late is lost without a word.
@@ -123,11 +115,6 @@ class Engine(NBClientEngine):
         return str(nb_kernel_name(nb, name))
 
     @classmethod
-    def nb_language(cls, nb: Any, language: str | None = None) -> str:
-        """The language that was asked for, or of the notebook; Python where it says none."""
-        return language or str(nb.metadata.get("kernelspec", {}).get("language", "python"))
-
-    @classmethod
     def execute_managed_notebook(
         cls,
         nb_man: Any,
@@ -144,7 +131,7 @@ class Engine(NBClientEngine):
         watch = watch or Watch()
         watch.notebook = nb_man.nb
         with _kernel_config() as config:
-            client = Client(
+            client = _Client(
                 nb_man,
                 seconds,
                 execution_timeout or execute.CELL_TIMEOUT_SECONDS,
@@ -163,9 +150,10 @@ class Engine(NBClientEngine):
 @contextmanager
 def _kernel_config() -> Iterator[Any]:
     """Settings of one kernel: it talks through sockets in a folder of its own, where no other can listen."""
-    place = kernels.private_folder()
-    with tempfile.TemporaryDirectory(prefix="k-", ignore_cleanup_errors=True, dir=place) as folder:
-        settings = {"connection_file": f"{folder}/k.json"}  # a socket's path may have about 100 characters
+    where: dict[str, Any] = {"dir": kernels.private_folder(), "prefix": "k-", "ignore_cleanup_errors": True}
+    with tempfile.TemporaryDirectory(**where) as folder:
+        settings = {"client_class": f"{__name__}.{_KernelClient.__name__}"}
+        settings["connection_file"] = f"{folder}/k.json"  # a socket's path may have about 100 characters
         if os.name == "posix":
             settings["transport"] = "ipc"
         yield Config({"KernelManager": settings})

@@ -1,13 +1,12 @@
 """Execute runs through papermill, and keep of each the notebook, a page, its result and a journal.
 
 ``out/runs/<notebook>/<slug>/`` holds ``notebook.ipynb``, ``page.html``, ``result.json`` and ``run.json``
-(`lib.tools.run.freshness`). Every file is written beside its place, forced to the disk and renamed, the journal last, so a
-stopped run leaves nothing that could pass for a result; a notebook that fails is kept as
-``notebook.failed.ipynb``. Whoever writes holds the folder's lock, and first sweeps what a killed run left.
+(`lib.tools.run.freshness`). Each is renamed into its place once it is whole, the journal last, so a stopped run leaves
+nothing that could pass for a result; a notebook that fails is kept as ``notebook.failed.ipynb``. Whoever writes holds the
+folder's lock, and first sweeps what a killed run left.
 
-Many go at once through any executor of `concurrent.futures`. Here that is `threads`, each of which follows one run after
-the other: the work is done by the kernels, which are processes. On a cluster it is Dask's own (`connected`). Nothing
-heavy is imported before a run is due.
+Many go at once through any executor of `concurrent.futures`: here `threads`, for the work is done by the kernels, which
+are processes; on a cluster Dask's own (`connected`). Nothing heavy is imported before a run is due.
 """
 
 import os
@@ -58,7 +57,7 @@ class StoppedError(Exception):
     """A run is not wanted any more: what it had done is dropped."""
 
 
-def stop() -> None:
+def _stop() -> None:
     """Kill the kernels of all runs of this process, which then end and leave what was there before."""
     STOPPING.set()
     for client in list(RUNNING):
@@ -201,7 +200,8 @@ def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources
         except Exception as fault:  # cell, kernel, time-out, disk: whatever it was, the other runs go on
             if STOPPING.is_set():
                 raise StoppedError from None
-            error = _describe(fault, watch)
+            where = f"cell {watch.begun}" if watch.begun else "before the first cell"
+            error = f"{where}: {_in_words(fault)}"
             freshness.clear_journal(folder)  # no earlier result may pass for one of this run
             if watch.notebook is not None:
                 with suppress(UserError):  # a full disk, which is the failure
@@ -270,16 +270,10 @@ def _write_notebook(path: Path, notebook: Any) -> None:
     write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
 
 
-def _describe(error: Exception, watch: Watch) -> str:
-    """A failure in words: in which cell, and what was said."""
-    where = f"cell {watch.begun}" if watch.begun else "before the first cell"
-    if (name := getattr(error, "ename", None)) is not None:  # of a cell
-        return f"{where}: {name}: {getattr(error, 'evalue', '')}"
-    return f"{where}: {_first_line(error)}"
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+def _in_words(error: Exception) -> str:
+    """A failure in words: of a cell what it said, else the first line."""
+    said = (str(error).splitlines() or [""])[0]
+    return f"{getattr(error, 'ename', type(error).__name__)}: {getattr(error, 'evalue', said)}"
 
 
 # --- many at once ---
@@ -314,7 +308,7 @@ def _outcome(future: Future[Outcome], run: Run, out: Path, _: Settings, sources:
     except UserError:
         raise
     except Exception as fault:
-        error, folder = _first_line(fault), run.folder(out)
+        error, folder = _in_words(fault), run.folder(out)
     with suppress(UserError, OSError), locked(folder, wait=False):
         freshness.clear_journal(folder)
         record = {"key": "", "status": "failed", "parts": sources.parts(run, ()), "error": error}
@@ -333,7 +327,7 @@ def threads(at_once: int) -> Iterator[Executor]:
         yield executor
     except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)
-        stop()
+        _stop()
         raise
     finally:
         executor.shutdown()
@@ -356,7 +350,7 @@ def connected(scheduler: str) -> Iterator[Executor]:
         yield client.get_executor(pure=False, retries=3)
 
 
-def cores() -> int:
+def _cores() -> int:
     """Cores that this process may use: those that it is bound to, and the quota of its container."""
     bound = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     limits = _limits("cpu.max")  # quota and period
@@ -373,13 +367,12 @@ def free_megabytes() -> float:
 
 def _limits(*names: str) -> list[int]:
     """The numbers in files of the container's limits; none where it sets none ("max")."""
-    try:
+    with suppress(OSError, ValueError):
         texts = [Path("/sys/fs/cgroup", name).read_text(encoding="ascii") for name in names]
         return [int(number) for text in texts for number in text.split()]
-    except (OSError, ValueError):
-        return []
+    return []
 
 
 def default_jobs() -> int:
     """Runs at once: three for two cores, for each waits a quarter of its time; fewer where memory is short."""
-    return max(1, min(-(-3 * cores() // 2), int(free_megabytes() // RUN_MEGABYTES)))
+    return max(1, min(-(-3 * _cores() // 2), int(free_megabytes() // RUN_MEGABYTES)))
