@@ -249,7 +249,7 @@ def test_a_damaged_expectation_of_one_run_is_named(tmp_path: Path, expected: Pat
 
 def test_two_estimates_of_one_name_are_refused() -> None:
     with pytest.raises(UserError, match="two estimates named level 2015"):
-        expectations.facts(SOME.model_copy(update={"estimates": [LEVEL, LEVEL]}))
+        expectations._facts(SOME.model_copy(update={"estimates": [LEVEL, LEVEL]}))
 
 
 def test_what_is_committed_covers_the_runs_of_ci_and_nothing_else() -> None:

@@ -27,7 +27,7 @@ from sampling import exhaustive, some
 from traitlets.config import Config
 
 from lib.errors import UserError
-from lib.tools.run import kernels, provisioner, warm_server
+from lib.tools.run import kernels, warm_server
 from lib.tools.run.opened import start_line
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm kernels fork, on Linux only")
@@ -292,7 +292,7 @@ def test_a_module_in_the_folder_comes_first(name: str, tmp_path: Path) -> None:
 def test_a_hanging_or_dead_or_foreign_server_means_an_ordinary_kernel(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(provisioner, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(kernels, "PATIENCE_SECONDS", 0.2)
     with tempfile.TemporaryDirectory(prefix="k") as place, socket.socket(socket.AF_UNIX) as hanging:
         folder = Path(place)
         hanging.bind(str(folder / "socket"))
@@ -307,7 +307,7 @@ def test_a_hanging_or_dead_or_foreign_server_means_an_ordinary_kernel(
 def fallback_reason(folder: Path) -> str:
     """What is said before an ordinary kernel is started instead."""
     with pytest.raises((OSError, ValueError)) as caught:
-        provisioner._ask(str(folder), ["--version"], dict(os.environ), None, [0, 1, 2])
+        kernels._ask(str(folder), ["--version"], dict(os.environ), None, [0, 1, 2])
     return str(caught.value)
 
 
@@ -527,13 +527,13 @@ def test_installed_kernels(light: None, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
     folder = kernels.install()
     monkeypatch.setenv("JUPYTER_PATH", str(folder.parents[1]))
-    kernels.own_server.cache_clear()
+    kernels._own_server.cache_clear()
     with ExitStack() as program:
         monkeypatch.setattr(kernels, "_END", program)
         assert not is_warm(kernels.INSTALLED)  # the first starts the server and does not wait for it
-        home = Path(kernels.own_server())
+        home = Path(kernels._own_server())
         assert eventually((home / "socket").exists)
         assert is_warm(kernels.INSTALLED)
         assert answer("import sys\nprint(int('lib' in sys.modules))", kernels.INSTALLED) == 0
-    kernels.own_server.cache_clear()
+    kernels._own_server.cache_clear()
     assert processes(home) == []

@@ -38,7 +38,7 @@ from lib.tools.run.opened import PREFIX, state_of
 
 NOTEBOOK, PAGE, RESULT, FAILED = "notebook.ipynb", "page.html", "result.json", "notebook.failed.ipynb"
 OUTPUTS = (NOTEBOOK, PAGE, RESULT, FAILED)
-JOURNAL = "run.json"
+JOURNAL, TABLE = "run.json", "results.parquet"  # beside them, and of all runs
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 

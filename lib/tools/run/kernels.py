@@ -1,9 +1,11 @@
 """Warm kernels: a server imports the stack once and forks it for every run, as an ordinary kernelspec.
 
-`warm` keeps a server for as long as a driver works; `install` puts a kernelspec into the environment, by
-whose name papermill, nbval and JupyterLab start warm kernels, too. Cells see no difference (`warm_server.py`
-says how that is kept true), and where no server can serve, the kernel is an ordinary one (`provisioner.py`). Linux
-only: Windows has no fork, and on macOS the threads of NumPy's linear algebra do not survive it.
+`starting` keeps a server for as long as a driver works; `install` puts a kernelspec into the environment, by whose name
+papermill, nbval and JupyterLab start warm kernels, too. Each names the folder of its server, and our provisioner, which
+asks that for a fork. To Jupyter the kernel is a child like others; as soon as the process that asked for it ends, the
+operating system kills it. Cells see no difference (`warm_server.py` says how that is kept true), and where no server can
+serve, the kernel is an ordinary one. Linux only: Windows has no fork, and on macOS the threads of NumPy's linear algebra
+do not survive it.
 """
 
 import atexit
@@ -11,6 +13,8 @@ import json
 import os
 import secrets
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +24,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from multiprocessing.util import Finalize
 from pathlib import Path
+from select import select
+from subprocess import DEVNULL, PIPE, TimeoutExpired
+from typing import Any
+
+from jupyter_client.provisioning import LocalProvisioner
 
 from lib.errors import UserError
 from lib.research.files import locked, make_folder, write_atomically
@@ -27,10 +36,7 @@ from lib.research.files import locked, make_folder, write_atomically
 ORDINARY, INSTALLED = "python3", "tradegoals-warm"
 """Names of kernelspecs: that of ipykernel, and the one that `install` writes."""
 
-# As nbclient gives to ordinary kernels: a run's cells do not belong in the history of the user's shell.
-_NO_HISTORY = "--HistoryManager.hist_file=:memory:"
-
-SERVER = "tradegoals_server"
+_SERVER = "tradegoals_server"
 """Where a kernelspec says in which folder its server is; nothing there means one of the process that asks."""
 
 _SCRIPT = Path(__file__).with_name("warm_server.py")
@@ -40,6 +46,10 @@ _LONGEST_PLACE = 50  # the path of a socket may have about 100 characters, and o
 _START_SECONDS, _STOP_SECONDS = 60.0, 10.0
 _END = ExitStack()  # what this process has to end with it
 atexit.register(_END.close)
+
+PATIENCE_SECONDS = 3.0  # a server that has not answered by then is given up
+KILL_SECONDS = 1.0  # a kernel that was killed has ended long before
+READY = b"+"  # what a kernel says once it listens
 
 
 @contextmanager
@@ -54,7 +64,8 @@ def starting() -> Iterator[Callable[[], str]]:
     name = f"{INSTALLED}-{secrets.token_hex(4)}"
     before = os.environ.get("JUPYTER_PATH", "")
     with _server("lib") as (folder, ready):
-        _write_spec(Path(folder, "kernels", name), folder, _NO_HISTORY)
+        # As nbclient gives to ordinary kernels: a run's cells do not belong in the history of the user's shell.
+        _write_spec(Path(folder, "kernels", name), folder, "--HistoryManager.hist_file=:memory:")
         os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [folder, before]))
         try:
             yield lambda: name if ready.wait(_START_SECONDS) else ORDINARY
@@ -74,7 +85,7 @@ def _of_this_process() -> str:
 
 
 @lru_cache(maxsize=1)
-def own_server() -> str:
+def _own_server() -> str:
     """The folder of a server of this process, not waited for, without `lib`: its author edits that between two kernels."""
     return _END.enter_context(_server())[0]
 
@@ -97,7 +108,7 @@ def _write_spec(folder: Path, server: str, *arguments: str) -> None:
     from ipykernel.kernelspec import get_kernel_dict
 
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", *arguments]
-    how = {"kernel_provisioner": {"provisioner_name": "tradegoals"}, SERVER: server}
+    how = {"kernel_provisioner": {"provisioner_name": "tradegoals"}, _SERVER: server}
     spec = get_kernel_dict() | {"argv": command, "display_name": "Python 3 (tradegoals, warm)"}
     spec["metadata"] = spec.get("metadata", {}) | how
     make_folder(folder)
@@ -121,8 +132,8 @@ def _server(*packages: str) -> Iterator[tuple[str, threading.Event]]:
                     print("The server of warm kernels has gone; it is started again.", file=sys.stderr)
                 # In a session of its own: Ctrl-C is for the driver, which then stops the server.
                 # A copy of the environment, which the main thread may change while the new process reads it.
-                null, pipe, now = subprocess.DEVNULL, subprocess.PIPE, dict(os.environ)
-                server = subprocess.Popen(command, stdin=null, stdout=pipe, env=now, start_new_session=True)
+                now: Any = {"env": dict(os.environ), "stdin": DEVNULL, "stdout": PIPE}
+                server = subprocess.Popen(command, start_new_session=True, **now)
                 servers.append(server)
             said = servers[-1].stdout
             assert said is not None
@@ -144,7 +155,7 @@ def _server(*packages: str) -> Iterator[tuple[str, threading.Event]]:
                 server.terminate()
                 try:
                     server.wait(_STOP_SECONDS)
-                except subprocess.TimeoutExpired:
+                except TimeoutExpired:
                     server.kill()
         keeper.join()
         shutil.rmtree(folder, ignore_errors=True)
@@ -164,3 +175,110 @@ def private_folder() -> str:
     folder = str(new.rename(place / f"{_PREFIX}{new.name}"))  # none of that name is ever without its lock
     Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=0)  # not by who is forked
     return folder
+
+
+# --- how Jupyter has a server fork a kernel ---
+
+
+class Provisioner(LocalProvisioner):
+    """Has the server of a warm kernelspec fork the kernel."""
+
+    process: Any = None
+
+    async def launch_kernel(self, cmd: list[str], **how: Any) -> Any:
+        """Start the kernel: warm, or, where no server can serve, an ordinary one, saying why."""
+        variables = how["env"] | {"JPY_PARENT_PID": str(os.getpid())}
+        server = self.kernel_spec.metadata.get(_SERVER)
+        if server is None or sys.platform != "linux" or variables.get("TRADEGOALS_COLD"):
+            return await super().launch_kernel(cmd, **how)
+        try:
+            arguments = cmd[cmd.index("ipykernel_launcher") + 1 :]
+            with Path(os.devnull).open("r+b") as nothing:
+                streams: list[Any] = [nothing]
+                for name, usual in (("stdout", 1), ("stderr", 2)):
+                    given = how.get(name)
+                    streams.append(usual if given is None else nothing if given in (DEVNULL, PIPE) else given)
+                numbers = [each if isinstance(each, int) else each.fileno() for each in streams]
+                folder = server or _own_server()
+                self.process = _ask(folder, arguments, variables, how.get("cwd"), numbers)
+        except (OSError, ValueError) as error:
+            print(f"An ordinary kernel, not a warm one: {error}", file=sys.stderr, flush=True)
+            return await super().launch_kernel(cmd, **how)
+        self.pid = self.process.pid
+        return self.connection_info
+
+    async def kill(self, restart: bool = False) -> None:
+        """Kill the kernel and see it end, which jupyter_client would only notice a tenth of a second later."""
+        await super().kill(restart)
+        if self.process:
+            with suppress(TimeoutExpired):
+                self.process.wait(KILL_SECONDS)
+
+
+def _ask(
+    folder: str, arguments: list[str], environment: dict[str, str], place: str | None, streams: list[int]
+) -> "_Kernel":
+    """Have the server in a folder fork a kernel; `OSError` if there is none, `ValueError` with the reason if it must not."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")  # to set it would be seen by other threads
+    umask = int(status.partition("Umask:")[2].split()[0], 8)
+    asked = {"python": sys.executable, "folder": place or str(Path.cwd()), "umask": umask}
+    asked |= {"asker": os.getpid(), "arguments": arguments, "environment": environment}
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    line = socket.socket(socket.AF_UNIX)
+    line.settimeout(PATIENCE_SECONDS)
+    try:
+        state = os.fstat(handle)
+        if state.st_uid != os.geteuid() or state.st_mode & 0o077:
+            raise ValueError(f"{folder} is not private")
+        line.connect(f"/proc/self/fd/{handle}/socket")  # the folder that was looked at, however long its path
+        if not line.recv(1):  # until then our streams stay here: one that hangs would hold them open
+            raise ValueError("the server is busy")
+        socket.send_fds(line, [b"!"], streams)
+        line.sendall(json.dumps(asked).encode() + b"\n")
+        answer = line.recv(1000).decode()
+        if not answer.isdecimal():
+            raise ValueError(answer or "the server gave no answer")
+        line.sendall(b"go")  # no kernel ever starts for who has given up
+    except BaseException:
+        line.close()
+        raise
+    finally:
+        os.close(handle)
+    line.settimeout(None)
+    select([line], [], [], PATIENCE_SECONDS)  # for READY: who calls before is heard a tenth of a second later
+    return _Kernel(line, int(answer))
+
+
+class _Kernel:
+    """A kernel that a server has forked, as a child of `subprocess`: on its line come `READY`, and at its end its status."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, line: socket.socket, pid: int) -> None:
+        self.line, self.pid = line, pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """How it ended, negative by a signal; None while it runs."""
+        while self.returncode is None and select([self.line], [], [], 0)[0]:
+            said = self.line.recv(20)
+            if not said:  # the server was killed before: what the kernel left running is for us to end
+                self.send_signal(signal.SIGKILL)
+                self.returncode = 1
+            elif status := said.removeprefix(READY):
+                self.returncode = os.waitstatus_to_exitcode(int(status))
+            if self.returncode is not None:
+                self.line.close()
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait for its end, or for so many seconds."""
+        while self.poll() is None and select([self.line], [], [], timeout)[0]:
+            pass
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Signal it and the children that stay in its group."""
+        with suppress(ProcessLookupError):
+            if self.returncode is None:
+                os.killpg(self.pid, number)
