@@ -16,8 +16,6 @@ import importlib.util
 import io
 import json
 import os
-import pkgutil
-import re
 import resource
 import select
 import signal
@@ -80,7 +78,7 @@ class _Server:
             for ready in select.select([*listening, *self.kernels], [], [], WAIT_SECONDS)[0]:
                 if ready in self.kernels:
                     self.bury(ready)
-                elif (request := self.admit()) and self.fork(request) == 0:
+                elif (request := self.admit()) and self.is_fork(request):
                     return request
         return None
 
@@ -108,24 +106,22 @@ class _Server:
         _close_all(request.streams)
         return None
 
-    def fork(self, request: Any) -> int:
-        """The process id of a new kernel; 0 in the kernel itself, where nothing of the server stays open."""
-        try:
+    def is_fork(self, request: Any) -> bool:
+        """Whether this is now the new kernel, where nothing of the server stays open, or still the server."""
+        pid = -1
+        with suppress(OSError):  # no memory, or too many processes; an empty answer is a no
             pid = os.fork()
-        except OSError:  # no memory, or too many processes; an empty answer is a no
-            pid = -1
         if pid == 0:
-            self.listener.close()
             _close_all(self.kernels)
-            for _, line in self.kernels.values():
-                line.close()
-            return 0
+            for one in (self.listener, *(line for _, line in self.kernels.values())):
+                one.close()
+            return True
         _close_all(request.streams)
-        if pid < 0:
-            request.line.close()
-        else:
+        if pid > 0:
             self.kernels[os.pidfd_open(pid)] = pid, request.line
-        return pid
+        else:
+            request.line.close()
+        return False
 
     def bury(self, handle: int) -> None:
         """Take note of a kernel's end: kill what it left running, and tell who asked how it ended."""
@@ -137,26 +133,24 @@ class _Server:
         line.close()
         os.close(handle)
 
+    def end(self) -> None:
+        """End with all kernels, at once: the usual way would take all apart that was loaded."""
+        for pid, _ in self.kernels.values():
+            _kill_group(pid)
+        os._exit(0)
+
 
 def _main() -> None:
     """Preload, serve, and in a forked process become the kernel."""
-    folder, parent, packages = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
-    os.chdir(folder)
+    os.chdir(sys.argv[1])
     os.umask(0o077)
-    server, own = _preload(parent, "lib" in packages), os.getpid()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    request = None
-    try:
-        request = server.serve(parent)
-    except SystemExit:  # asked to end
-        pass
-    finally:
-        if os.getpid() == own:
-            for pid, _ in server.kernels.values():
-                _kill_group(pid)
-    if not request:
-        os._exit(0)  # the usual way would take all apart that was loaded
-    _run_kernel(request, server)
+    parent, packages = int(sys.argv[2]), sys.argv[3:]
+    server = _preload(parent, "lib" in packages)
+    signal.signal(signal.SIGTERM, lambda *_: server.end())
+    if request := server.serve(parent):
+        _run_kernel(request, server)
+    else:
+        server.end()
 
 
 def _preload(parent: int, with_library: bool) -> _Server:
@@ -171,8 +165,9 @@ def _preload(parent: int, with_library: bool) -> _Server:
     places = [*site.getsitepackages(), site.getusersitepackages()]
     for place in places:
         with suppress(OSError):  # it is read-only, or not there
-            # Else the first module that is compiled changes its folder.
-            Path(place, "__pycache__").mkdir(exist_ok=True)
+            Path(place, "__pycache__").mkdir(
+                exist_ok=True
+            )  # else the first module compiled changes its folder
     files = {path: _fingerprint(path) for path in places}
     for name in PRELOAD.split():
         if os.getppid() != parent:
@@ -180,15 +175,16 @@ def _preload(parent: int, with_library: bool) -> _Server:
         with suppress(ModuleNotFoundError):  # not installed, and not missed here
             importlib.import_module(name)
     if with_library:
-        _import_library()
+        with suppress(Exception):  # it is not installed, or just being edited: each kernel will say so itself
+            _import_library()
     _draw()
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         sys.exit("No warm kernels: a package has started a thread while it was imported.")
     import matplotlib
 
     matplotlib.rcParams["backend"] = INLINE_BACKEND  # looks once for all packages that have a backend
-    loaded = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    modules = [path for path in loaded if path]
+    loaded = list(sys.modules.values())
+    modules = [path for module in loaded if (path := getattr(module, "__file__", None))]
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, what the kernels share
     added = {name: value for name, value in os.environ.items() if name not in before}
@@ -214,22 +210,14 @@ def _draw() -> None:
 
 def _import_library() -> None:
     """Import what notebooks may import of `lib`: a quarter of a second of each run otherwise."""
-    try:
-        package = importlib.import_module("lib")
-    except Exception:  # not installed, or just being edited: each kernel will say so itself
-        return
-    folders = {"lib.": Path(package.__path__[0])}
-    folders |= {f"lib.{name}.": folders["lib."] / name for name in ("plots", "analysis")}
-    for prefix, folder in folders.items():
-        for found in pkgutil.iter_modules([str(folder)], prefix):
-            if found.name not in ("lib.tools", "lib.research"):
-                with suppress(Exception):
-                    importlib.import_module(found.name)
-    with suppress(Exception):  # a table with a fault: each kernel will say so itself
-        importlib.import_module("lib.tools.run.opened")  # which notes the files that a run opens
-        loaders = vars(importlib.import_module("lib.figures"))
-        for name in filter(re.compile("load_").match, loaders):
-            loaders[name]()
+    folder = Path(importlib.import_module("lib").__path__[0])
+    for path in (path for place in (".", "plots", "analysis") for path in (folder / place).glob("[!_]*.py")):
+        with suppress(Exception):
+            importlib.import_module(".".join(("lib", *path.relative_to(folder).with_suffix("").parts)))
+    importlib.import_module("lib.tools.run.opened")  # which notes the files that a run opens
+    loaders = vars(importlib.import_module("lib.figures"))
+    for name in [name for name in loaders if name.startswith("load_")]:
+        loaders[name]()
 
 
 def _fingerprint(path: str) -> tuple[int, int] | None:
