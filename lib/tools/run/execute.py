@@ -57,14 +57,6 @@ class StoppedError(Exception):
     """A run is not wanted any more: what it had done is dropped."""
 
 
-def _stop() -> None:
-    """Kill the kernels of all runs of this process, which then end and leave what was there before."""
-    STOPPING.set()
-    for client in list(RUNNING):
-        with suppress(AttributeError, TypeError, OSError):  # it has no kernel yet, or no more
-            os.killpg(client.km.provisioner.pid, signal.SIGKILL)
-
-
 @dataclass(frozen=True)
 class Settings:
     """How to execute: kernelspec, most seconds, whether also what is up to date, and most memory (0: any)."""
@@ -327,7 +319,10 @@ def threads(at_once: int) -> Iterator[Executor]:
         yield executor
     except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)
-        _stop()
+        STOPPING.set()
+        for client in list(RUNNING):
+            with suppress(AttributeError, TypeError, OSError):  # it has no kernel yet, or no more
+                os.killpg(client.km.provisioner.pid, signal.SIGKILL)
         raise
     finally:
         executor.shutdown()

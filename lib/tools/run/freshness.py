@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.errors import UserError, plain_bytes, quote, some
-from lib.package import FETCHED, PACKAGE_FILE, data_dir, notebooks_dir
+from lib.package import PACKAGE_FILE, data_dir, notebooks_dir
 from lib.research.files import make_folder_below, write_atomically
 from lib.research.meaning import LIB, beside, hash_text, imported_modules, meaning
 from lib.tools.run.opened import PREFIX, state_of
@@ -103,11 +103,12 @@ def _output_hashes(folder: Path) -> dict[str, str]:
 
 
 def hash_file(path: Path) -> str:
-    """SHA-256 of a file; empty if it cannot be read, as when it is not there."""
+    """SHA-256 of a file, or of the names of all files below a folder; empty if it cannot be read or is not there."""
     try:
         return sha256(plain_bytes(path)).hexdigest()
     except OSError:
-        return ""
+        below = sorted(one.relative_to(path).as_posix() for one in path.rglob("*")) if path.is_dir() else None
+        return "" if below is None else _hash_json(below)
 
 
 def clear_journal(folder: Path) -> None:
@@ -174,7 +175,7 @@ class Sources:
 
     def __init__(self, known: dict[str, Any] | None = None) -> None:
         self.known = {} if known is None else known
-        self.hash_of, self.data_hash = cache(_hash_of), cache(self._data_hash)
+        self.hash_of, self.data_hash = cache(hash_file), cache(self._data_hash)
         self._cells_of = cache(self._read_cells)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -269,13 +270,6 @@ def _hash_json(content: Any) -> str:
     return hash_text(json.dumps(content))
 
 
-def _hash_of(path: Path) -> str:
-    """The hash of a file, or of the names of all files below a folder; empty where there is nothing."""
-    if path.is_dir():
-        return _hash_json(sorted(below.relative_to(path).as_posix() for below in path.rglob("*")))
-    return hash_file(path)
-
-
 def key_of(parts: dict[str, Any]) -> str:
     """The hash of the parts that decide the output, written in one way."""
     deciding = {name: part for name, part in parts.items() if name != "page"}
@@ -308,20 +302,26 @@ def reason_to_run(run: Run, out: Path, sources: Sources) -> str:
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What differs between the parts of two keys, in words: "lib changed: goals, growth"."""
-    found = ["notebook changed"] if before.get("notebook") != now["notebook"] else []
-    for part in ("lib", "data", "parameters", "versions"):
-        names = differing(before[part], now[part])
-        if part == "versions":
-            names = [f"{name} {before[part].get(name)} to {now[part].get(name)}" for name in names]
-        found += [f"{part} changed: {_listed(names)}"] if names else []
+    found = {name: differing(before[name], now[name]) for name in ("lib", "data", "parameters", "versions")}
+    versions = before["versions"], now["versions"]
+    found["versions"] = [
+        f"{name} {' to '.join(str(one.get(name)) for one in versions)}" for name in found["versions"]
+    ]
+    told = ["notebook changed"] if before.get("notebook") != now["notebook"] else []
+    told += _told(found)
     if before.get("python") != now["python"]:
-        found.append(f"Python changed: {before.get('python')} to {now['python']}")
-    return found
+        told.append(f"Python changed: {before.get('python')} to {now['python']}")
+    return told
 
 
 def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """The names under which two mappings do not hold the same."""
     return sorted(name for name in {**before, **now} if before.get(name) != now.get(name))
+
+
+def _told(found: dict[str, list[str]]) -> list[str]:
+    """What has changed, a line for each part that has names."""
+    return [f"{part} changed: {_listed(names)}" for part, names in found.items() if names]
 
 
 def _listed(names: list[str]) -> str:
@@ -374,8 +374,8 @@ def make_stamp(notebook: Any, opened: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def stale_parts(notebook: Any) -> dict[str, list[str]]:
-    """What has changed since the outputs were made, by part: "cells", "lib", "data"; just "stamp" if there is none."""
+def why_stale(notebook: Any) -> str:
+    """What has changed since the outputs were made: "cells changed: 4, 7; data changed: figures.csv"; empty if nothing has."""
     match notebook["metadata"].get(STAMP):
         case {"cells": list(cells), "lib": dict(modules), "data": dict(files)}:
             now = make_stamp(notebook, files)
@@ -383,15 +383,8 @@ def stale_parts(notebook: Any) -> dict[str, list[str]]:
             new = [number for number, digest in zip(code, now["cells"], strict=True) if digest not in cells]
             found = {"cells": new or ["some removed or moved"] * (cells != now["cells"])}
             found |= {"lib": differing(modules, now["lib"]), "data": differing(files, now["data"])}
-            return {part: names for part, names in found.items() if names}
-    return {"stamp": []}
-
-
-def in_words(stale: dict[str, list[str]]) -> str:
-    """What is stale as one line: "cells changed: 4, 7; data changed: figures.csv"; empty if nothing is."""
-    if "stamp" in stale:
-        return "never stamped"
-    return "; ".join(f"{part} changed: {_listed(names)}" for part, names in stale.items())
+            return "; ".join(_told(found))
+    return "never stamped"
 
 
 # --- what to run and why ---
@@ -416,18 +409,11 @@ def choose(asked: Any, out: Path, select: Callable[[], Chosen], keep: bool = Tru
             make_folder_below(out, path.parent)
             plan = {"runs": list(map(asdict, runs)), "left_out": left_out, "known": sources.known}
             write_atomically(path, json.dumps(plan))
-            by_age = sorted(path.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime, reverse=True)
-            for old in by_age[KEPT_PLANS:]:
+            for old in sorted(path.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime)[
+                :-KEPT_PLANS
+            ]:
                 old.unlink(missing_ok=True)
     return (runs, left_out), sources
-
-
-def _kept_files(*suffixes: str) -> list[Path]:
-    """Files of the data folder with one of these suffixes, without those that came from live sources."""
-    folder = data_dir()
-    places = [place for place in folder.iterdir() if place.name not in (FETCHED, "snapshots")]
-    files = [file for place in places for file in (place.rglob("*") if place.is_dir() else [place])]
-    return sorted(file for file in files if file.suffix in suffixes)
 
 
 def lib_files() -> list[Path]:
@@ -438,7 +424,8 @@ def lib_files() -> list[Path]:
 def _state(arguments: Any, sources: Sources) -> str:
     """The hash of all that decides what is run: arguments, runs.yml, notebooks, modules, tables, packages."""
     data, notebooks = data_dir(), notebooks_dir()
-    files = [*lib_files(), *_kept_files(".csv", ".json"), *sorted((data / FETCHED).glob("*.parquet"))]
+    tables = (path for path in sorted(data.rglob("*.*")) if path.suffix in (".csv", ".json", ".parquet"))
+    files = [*lib_files(), *(path for path in tables if data / "snapshots" not in path.parents)]
     places = dict.fromkeys(Path(place) for place in sys.path if place)
     packages = sorted(path.name for place in places for path in place.glob("*.dist-info"))
     # The day, because a parameter may be "today".

@@ -188,7 +188,8 @@ def expand(path: Path | None = None, ci: bool = False, only: Collection[str] = (
         if slugify(name) != name:
             wrong = [*wrong, f"found a name unfit for a folder, expected {slugify(name)}"]
         if not wrong:
-            found, missing, wrong = _runs_of(name, _settings(file, case, ci))
+            layers = [file, case, *([file.get("ci", {}), case.get("ci", {})] if ci else [])]
+            found, missing, wrong = _runs_of(name, layers)
             runs += found
             left_out |= missing
         faults += [f"{name}: {line}" for line in wrong]
@@ -201,16 +202,10 @@ def expand(path: Path | None = None, ci: bool = False, only: Collection[str] = (
     return runs, left_out
 
 
-def _settings(file: dict[str, Any], case: dict[str, Any], ci: bool) -> dict[str, Any]:
-    """A case with what it inherits; its own values win, and those for CI over all."""
-    merged: dict[str, Any] = {"parameters": {}}
-    for layer in (file, case, *((file.get("ci", {}), case.get("ci", {})) if ci else ())):
-        merged |= layer | {"parameters": merged["parameters"] | layer.get("parameters", {})}
-    return merged
-
-
-def _runs_of(name: str, case: dict[str, Any]) -> tuple[list[Run], dict[str, str], list[str]]:
-    """The runs of one case, those left out, and what is wrong."""
+def _runs_of(name: str, layers: list[dict[str, Any]]) -> tuple[list[Run], dict[str, str], list[str]]:
+    """The runs of one case, those left out, and what is wrong; a value of a later layer wins."""
+    case = {key: value for layer in layers for key, value in layer.items()}
+    case["parameters"] = {key: text for layer in layers for key, text in layer.get("parameters", {}).items()}
     notebooks = case.get("notebooks") or list(NOTEBOOKS)
     try:
         combinations = _combinations(case)
