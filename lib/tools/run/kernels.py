@@ -250,7 +250,7 @@ def _ask(
 
 
 class _Kernel:
-    """A kernel that a server has forked, as a child of `subprocess`: on its line come `READY`, and at its end its status."""
+    """A kernel that a server has forked, as a child of `subprocess`: what comes on its line is `READY`, and at its end the end."""
 
     stdin = stdout = stderr = None
 
@@ -259,15 +259,11 @@ class _Kernel:
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
-        """How it ended, negative by a signal; None while it runs."""
+        """1 once it has ended, however it did; None while it runs."""
         while self.returncode is None and select([self.line], [], [], 0)[0]:
-            said = self.line.recv(20)
-            if not said:  # the server was killed before: what the kernel left running is for us to end
-                self.send_signal(signal.SIGKILL)
+            if not self.line.recv(1):
+                self.send_signal(signal.SIGKILL)  # what it left running
                 self.returncode = 1
-            elif status := said.removeprefix(READY):
-                self.returncode = os.waitstatus_to_exitcode(int(status))
-            if self.returncode is not None:
                 self.line.close()
         return self.returncode
 

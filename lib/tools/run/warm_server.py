@@ -23,9 +23,8 @@ import site
 import socket
 import sys
 import time
-from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -55,15 +54,13 @@ WAIT_SECONDS = 1.0  # for one who asks, and before it is seen that the parent is
 
 @dataclass
 class _Server:
-    """The socket, what was preloaded, and the kernels."""
+    """The socket, and what was preloaded."""
 
     listener: socket.socket
     files: dict[str, Any]  # with their state; of packages the folder, for no author edits them
     environment: dict[str, str]  # that was seen
     added: dict[str, str]  # to the environment, by what was imported
     modules: list[str]  # their files, as ipykernel lists them
-    kernels: dict[int, tuple[int, socket.socket]] = field(default_factory=dict)
-    """By handle: process id, and line to who asked."""
 
     def changed_file(self) -> str | None:
         """A file or folder of packages that is no longer what it was."""
@@ -71,15 +68,10 @@ class _Server:
 
     def serve(self, parent: int) -> Any:
         """Fork kernels until the end; None in the server, and in a fork the request to fulfil."""
-        while os.getppid() == parent:
-            listening = [self.listener.fileno()] if self.listener.fileno() >= 0 else []
-            if not self.kernels and not listening:
-                return None
-            for ready in select.select([*listening, *self.kernels], [], [], WAIT_SECONDS)[0]:
-                if ready in self.kernels:
-                    self.bury(ready)
-                elif (request := self.admit()) and self.is_fork(request):
-                    return request
+        while os.getppid() == parent and self.listener.fileno() >= 0:
+            asked = select.select([self.listener], [], [], WAIT_SECONDS)[0]
+            if asked and (request := self.admit()) and self.is_fork(request):
+                return request
         return None
 
     def admit(self) -> Any:
@@ -97,13 +89,11 @@ class _Server:
         if changed := self.changed_file():  # for good: leave the folder to a new server
             Path("socket").unlink(missing_ok=True)
             self.listener.close()
-            os.close(1)  # the driver notices
         if not (reason := changed or _unfit(request, self.environment)):
             return request
         with suppress(OSError):
             line.sendall(f"{reason} differs from what the server has loaded".encode())
-        line.close()
-        _close_all(request.streams)
+        _close(request)
         return None
 
     def is_fork(self, request: Any) -> bool:
@@ -112,32 +102,10 @@ class _Server:
         with suppress(OSError):  # no memory, or too many processes; an empty answer is a no
             pid = os.fork()
         if pid == 0:
-            _close_all(self.kernels)
-            for one in (self.listener, *(line for _, line in self.kernels.values())):
-                one.close()
-            return True
-        _close_all(request.streams)
-        if pid > 0:
-            self.kernels[os.pidfd_open(pid)] = pid, request.line
+            self.listener.close()
         else:
-            request.line.close()
-        return False
-
-    def bury(self, handle: int) -> None:
-        """Take note of a kernel's end: kill what it left running, and tell who asked how it ended."""
-        pid, line = self.kernels.pop(handle)
-        _kill_group(pid)  # before the wait: until then nobody else can have this number
-        _, status = os.waitpid(pid, 0)
-        with suppress(OSError):
-            line.sendall(str(status).encode())
-        line.close()
-        os.close(handle)
-
-    def end(self) -> None:
-        """End with all kernels, at once: the usual way would take all apart that was loaded."""
-        for pid, _ in self.kernels.values():
-            _kill_group(pid)
-        os._exit(0)
+            _close(request)
+        return pid == 0
 
 
 def _main() -> None:
@@ -146,11 +114,11 @@ def _main() -> None:
     os.umask(0o077)
     parent, packages = int(sys.argv[2]), sys.argv[3:]
     server = _preload(parent, "lib" in packages)
-    signal.signal(signal.SIGTERM, lambda *_: server.end())
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for kernels: their lines tell of their ends
     if request := server.serve(parent):
         _run_kernel(request, server)
     else:
-        server.end()
+        os._exit(0)  # the usual way would take all apart that was loaded
 
 
 def _preload(parent: int, with_library: bool) -> _Server:
@@ -165,9 +133,7 @@ def _preload(parent: int, with_library: bool) -> _Server:
     places = [*site.getsitepackages(), site.getusersitepackages()]
     for place in places:
         with suppress(OSError):  # it is read-only, or not there
-            Path(place, "__pycache__").mkdir(
-                exist_ok=True
-            )  # else the first module compiled changes its folder
+            Path(place, "__pycache__").mkdir(exist_ok=True)  # else what is compiled first changes its folder
     files = {path: _fingerprint(path) for path in places}
     for name in PRELOAD.split():
         if os.getppid() != parent:
@@ -247,16 +213,11 @@ def _unfit(request: Any, environment: dict[str, str]) -> str | None:
     return None
 
 
-def _close_all(descriptors: Iterable[int]) -> None:
-    """Close files by number."""
-    for descriptor in descriptors:
-        os.close(descriptor)
-
-
-def _kill_group(leader: int) -> None:
-    """Kill a kernel and its children, but for those that have left its group."""
-    with suppress(OSError):
-        os.killpg(leader, signal.SIGKILL)
+def _close(request: Any) -> None:
+    """Close what came with a request, but for the kernel that it has."""
+    request.line.close()
+    for stream in request.streams:
+        os.close(stream)
 
 
 def _run_kernel(request: Any, server: _Server) -> None:
@@ -288,11 +249,11 @@ def _take_over(request: Any, added: dict[str, str]) -> None:
     import numpy as np
 
     os.setsid()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # until the kernel is ready for interrupts
     for target, stream in enumerate(request.streams):
         os.dup2(stream, target)
-    _close_all(request.streams)
+        os.close(stream)
     os.environ.clear()
     os.environ.update(added | request.environment)
     time.tzset()
