@@ -235,7 +235,7 @@ def test_a_kernel_talks_through_private_sockets_that_are_gone_afterwards(
 # A run that fails.
 
 
-def execute_bad(tiny_folder: Path, out: Path, *cells: str) -> execute.Outcome:
+def execute_bad(tiny_folder: Path, out: Path, *cells: str) -> freshness.Outcome:
     """Run notebooks of which the first is bad; the second must be executed all the same."""
     good = "00_did_the_goal_hold"
     tiny.write(tiny_folder, *cells)
@@ -273,7 +273,7 @@ def test_a_kernel_that_dies_is_a_failure_of_its_run_alone(tiny_folder: Path, tmp
 def test_a_cell_out_of_time_is_a_failure_of_its_run_alone(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute, "CELL_TIMEOUT_SECONDS", 2)
+    monkeypatch.setattr("lib.tools.run.engine.CELL_TIMEOUT_SECONDS", 2)
     bad = execute_bad(tiny_folder, tmp_path, "import time; time.sleep(900)", "2")
     assert bad.error.startswith("cell 3: CellTimeoutError: A cell timed out")
     assert "\n" not in bad.error

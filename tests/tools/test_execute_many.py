@@ -27,8 +27,8 @@ from lib.errors import UserError
 from lib.research import files
 from lib.tools.run import execute as execution
 from lib.tools.run import freshness, kernels
-from lib.tools.run.execute import Outcome, Settings
-from lib.tools.run.freshness import Run
+from lib.tools.run.execute import Settings
+from lib.tools.run.freshness import Outcome, Run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 

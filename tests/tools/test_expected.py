@@ -14,9 +14,8 @@ from lib.results import Estimate, ReadingResult, Result
 from lib.tools.cli import main
 from lib.tools.run import expected as expectations
 from lib.tools.run import freshness, matrix, results_table
-from lib.tools.run.execute import Outcome
 from lib.tools.run.expected import accept, check
-from lib.tools.run.freshness import Run
+from lib.tools.run.freshness import Outcome, Run
 from lib.tools.run.results_table import read_table
 
 KEPT = Path(__file__).resolve().parents[1] / "expected"

@@ -375,7 +375,7 @@ def test_a_notebook_that_fails_is_left_as_it_was(tmp_path: Path, cell: str, word
 def test_a_cell_out_of_time_leaves_the_notebook_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute, "CELL_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr("lib.tools.run.engine.CELL_TIMEOUT_SECONDS", 1)
     path = tiny.write(tmp_path, "import time; time.sleep(900)")
     before = path.read_bytes()
     with pytest.raises(UserError, match="timed out"):

@@ -8,9 +8,11 @@ import asyncio
 import logging
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from queue import Empty
 from typing import Any
 
@@ -23,14 +25,38 @@ from papermill.log import logger
 from papermill.utils import nb_kernel_name
 from traitlets.config import Config
 
-from lib.tools.run import execute, kernels
-from lib.tools.run.execute import MOST_OUTPUT_BYTES, RUNNING, STOPPING, OutputLimitError, StoppedError, Watch
+from lib.tools.run import kernels
+
+TIMEOUT_SECONDS, CELL_TIMEOUT_SECONDS = 600.0, 300  # of a run, of a cell
+
+MOST_OUTPUT_BYTES = 50_000_000
+"""A run that prints more is a failure: its page could not be read, and would fill memory and disk."""
+
+RUNNING: set[Any] = set()  # the clients of the runs that go in this process
+
+STOPPING = threading.Event()
 
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """One thread of linear algebra a run: two runs at once otherwise fight for the cores."""
 
 logger.addHandler(logging.NullHandler())  # what goes wrong is raised, and not also said on the terminal
 LOOK_SECONDS = 1.0  # how often to see whether a kernel that does not answer is still alive
+
+
+class OutputLimitError(Exception):
+    """A run has printed more than a page can hold."""
+
+
+class StoppedError(Exception):
+    """A run is not wanted any more: what it had done is dropped."""
+
+
+@dataclass
+class Watch:
+    """How far an execution came: its notebook, once there is one, and how many code cells were begun."""
+
+    notebook: Any = None
+    begun: int = 0
 
 
 class _KernelClient(AsyncKernelClient):
@@ -121,7 +147,7 @@ class Engine(NBClientEngine):
         kernel_name: str,
         start_timeout: float = 60,
         execution_timeout: float | None = None,
-        seconds: float = execute.TIMEOUT_SECONDS,
+        seconds: float = TIMEOUT_SECONDS,
         watch: Watch | None = None,
         environment: dict[str, str] | None = None,
         arguments: tuple[str, ...] = (),
@@ -134,7 +160,7 @@ class Engine(NBClientEngine):
             client = _Client(
                 nb_man,
                 seconds,
-                execution_timeout or execute.CELL_TIMEOUT_SECONDS,
+                execution_timeout or CELL_TIMEOUT_SECONDS,
                 watch,
                 config=config,
                 kernel_name=kernels.find(kernel_name),

@@ -16,7 +16,7 @@ from lib.goals import READING_LABELS
 from lib.research.files import write_atomically
 from lib.results import Result
 from lib.tools.run import freshness
-from lib.tools.run.execute import Outcome
+from lib.tools.run.freshness import Outcome
 from lib.words import printed
 
 EXPECTED_DIR = Path(__file__).resolve().parents[3] / "tests" / "expected"

@@ -28,13 +28,16 @@ from datetime import date
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lib.errors import UserError, plain_bytes, quote, some
 from lib.package import PACKAGE_FILE, data_dir, notebooks_dir
 from lib.research.files import make_folder_below, write_atomically
 from lib.research.meaning import LIB, beside, hash_text, imported_modules, meaning
 from lib.tools.run.opened import PREFIX, state_of
+
+if TYPE_CHECKING:
+    from lib.results import Result
 
 NOTEBOOK, PAGE, RESULT, FAILED = "notebook.ipynb", "page.html", "result.json", "notebook.failed.ipynb"
 OUTPUTS = (NOTEBOOK, PAGE, RESULT, FAILED)
@@ -64,6 +67,25 @@ class Run:
     def folder(self, out: Path) -> Path:
         """Where the run's files go."""
         return out / "runs" / self.notebook / self.slug
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run; `error` is empty when it succeeded, `skipped` if its files were up to date."""
+
+    run: Run
+    folder: Path
+    seconds: float
+    error: str = ""
+    skipped: bool = False
+
+    @property
+    def result(self) -> "Result | None":
+        """The run's record, read from its folder; None where it failed, or makes none."""
+        from lib.tools.run import results_table
+
+        path = self.folder / RESULT
+        return None if self.error or not path.exists() else results_table.read(path)
 
 
 def run_from(content: Any, where: str) -> Run:
