@@ -118,7 +118,7 @@ def test_the_real_default_run_gives_notebook_page_and_result(tmp_path: Path) -> 
     assert outcome.seconds > 0
 
     record = results_table.read(folder / "result.json")
-    assert record == outcome.result
+    assert record == results_table.result_of(outcome)
     assert record.parameters == run.parameters
     assert [reading.reading for reading in record.readings] == ["average", "every_year", "mean_of_rates"]
     # The source said 230, up 50 %: what 25 % on average leaves for two years is (1.25³ / 1.5)^½ − 1 a year.
@@ -169,10 +169,11 @@ def test_a_later_run_does_not_keep_the_parameters_or_result_of_an_earlier_one(
 ) -> None:
     tiny.write(tiny_folder, tiny.RECORD)
     first = execute.execute(a_run(as_of="2014-04-15"), tmp_path)
-    assert first.result is not None and first.result.parameters["as_of"] == "2014-04-15"
+    result = results_table.result_of(first)
+    assert result is not None and result.parameters["as_of"] == "2014-04-15"
     tiny.write(tiny_folder, "reporter")
     second = execute.execute(a_run(), tmp_path)
-    assert (second.error, second.result) == ("", None)
+    assert (second.error, results_table.result_of(second)) == ("", None)
     assert names(second.folder) == ["notebook.ipynb", "page.html", "run.json"]
     metadata = nbformat.read(second.folder / "notebook.ipynb", as_version=4)["metadata"]
     assert metadata["papermill"]["parameters"]["as_of"] == "2026-11-24"
@@ -253,7 +254,7 @@ def test_a_failing_cell_is_kept_apart_and_named(tiny_folder: Path, tmp_path: Pat
     assert names(execute.execute(a_run(), tmp_path).folder) == PUBLISHED
     bad = execute_bad(tiny_folder, tmp_path, "1 + 1", "raise ValueError('seven is wrong')", "2")
     assert bad.error == "cell 4: ValueError: seven is wrong"
-    assert bad.result is None
+    assert results_table.result_of(bad) is None
     # The earlier result is gone too: it would pass for that of this run.
     assert names(bad.folder) == FAILED
     assert "seven is wrong" in (bad.folder / "notebook.failed.ipynb").read_text(encoding="utf-8")
@@ -383,7 +384,7 @@ def test_papermills_command_executes_with_our_engine(
         (cell.source, cell.get("outputs")) for cell in ours.cells
     ]
     assert theirs.metadata.papermill.parameters == ours.metadata.papermill.parameters == run.parameters
-    assert results_table.from_notebook(theirs) == outcome.result
+    assert results_table.from_notebook(theirs) == results_table.result_of(outcome)
     left = [
         path for path in Path("/proc").glob("[0-9]*") if int(path.name) != os.getpid() and has(path, mark)
     ]

@@ -217,9 +217,9 @@ def _report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
     """Verdicts, where the pages are, how many of each, and the failures last."""
     good = [outcome for outcome in outcomes if not outcome.error]
     if good and len(outcomes) <= 20:  # more are not shown one by one
-        from lib.tools.run.results_table import verdict_lines  # imports pandas
+        from lib.tools.run.results_table import result_of, verdict_lines  # imports pandas
 
-        tell(verdict_lines([outcome.result for outcome in good if outcome.result]))
+        tell(verdict_lines(list(filter(None, map(result_of, good)))))
         click.echo("\nPages")
         for outcome in good:
             page, here = outcome.folder / freshness.PAGE, Path.cwd()  # shown as it is typed here

@@ -17,6 +17,7 @@ from lib.research.files import write_atomically
 from lib.results import Result
 from lib.tools.run import freshness
 from lib.tools.run.freshness import Outcome
+from lib.tools.run.results_table import result_of
 from lib.words import printed
 
 EXPECTED_DIR = Path(__file__).resolve().parents[3] / "tests" / "expected"
@@ -38,7 +39,7 @@ def check(outcomes: Iterable[Outcome]) -> list[str]:
     for path, group in _by_file(outcomes).items():
         content = _read(path)
         for outcome in group:
-            name, result, file = outcome.run.name, outcome.result, f"tests/expected/{path.name}"
+            name, result, file = outcome.run.name, result_of(outcome), f"tests/expected/{path.name}"
             if result is None:
                 what = "failed" if outcome.error else "recorded no result"
                 lines.append(f"{name}: {what}, so there is nothing to compare")
@@ -63,7 +64,7 @@ def accept(outcomes: Iterable[Outcome]) -> list[str]:
     for path, group in _by_file(outcomes).items():
         runs = _read(path)["runs"]
         for outcome in group:
-            if (result := outcome.result) is None:
+            if (result := result_of(outcome)) is None:
                 why = f"failed ({outcome.error})" if outcome.error else "recorded no result"
                 raise UserError(f"--accept: {outcome.run.name} {why}; nothing was accepted")
             kept = {"figures": _figures(result), "made_from": _made_from(outcome)}

@@ -28,16 +28,13 @@ from datetime import date
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lib.errors import UserError, plain_bytes, quote, some
 from lib.package import PACKAGE_FILE, data_dir, notebooks_dir
 from lib.research.files import make_folder_below, write_atomically
 from lib.research.meaning import LIB, beside, hash_text, imported_modules, meaning
 from lib.tools.run.opened import PREFIX, state_of
-
-if TYPE_CHECKING:
-    from lib.results import Result
 
 NOTEBOOK, PAGE, RESULT, FAILED = "notebook.ipynb", "page.html", "result.json", "notebook.failed.ipynb"
 OUTPUTS = (NOTEBOOK, PAGE, RESULT, FAILED)
@@ -78,14 +75,6 @@ class Outcome:
     seconds: float
     error: str = ""
     skipped: bool = False
-
-    @property
-    def result(self) -> "Result | None":
-        """The run's record, read from its folder; None where it failed, or makes none."""
-        from lib.tools.run import results_table
-
-        path = self.folder / RESULT
-        return None if self.error or not path.exists() else results_table.read(path)
 
 
 def run_from(content: Any, where: str) -> Run:

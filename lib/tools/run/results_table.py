@@ -23,7 +23,7 @@ from lib.goals import READING_LABELS
 from lib.research.files import locked, make_folder, write_atomically
 from lib.results import MIME, ReadingResult, Result, in_words
 from lib.tools.run import freshness
-from lib.tools.run.freshness import RESULT, TABLE
+from lib.tools.run.freshness import RESULT, TABLE, Outcome
 from lib.tools.strict import read_json
 
 DIGEST = b"tradegoals.digest"  # in the table's description: the checksum of its values
@@ -165,6 +165,12 @@ def from_notebook(notebook: Mapping[str, Any]) -> Result | None:
             if MIME in output.get("data", {}):
                 return _parsed(output["data"][MIME], "the notebook's last output")
     return None
+
+
+def result_of(outcome: Outcome) -> Result | None:
+    """The record of an outcome, from its folder; None where its run failed, or makes none."""
+    path = outcome.folder / RESULT
+    return None if outcome.error or not path.exists() else read(path)
 
 
 def read(path: Path) -> Result:
