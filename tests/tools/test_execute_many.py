@@ -89,7 +89,7 @@ def warm(warm_kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def execute_one(warm_kernel: str) -> Any:
     """Execute a run in this process, with a kernel of the shared server."""
-    return lambda run, out: execution.execute(run, out, Settings(warm_kernel))
+    return lambda run, out: execution._run_one(run, out, Settings(warm_kernel))
 
 
 def is_true(place: Path, run: Run) -> bool:
@@ -347,7 +347,7 @@ def test_runs_go_at_once_but_never_more_than_asked(place: Path, warm: None) -> N
 
 def test_ctrl_c_is_obeyed_whichever_thread_hears_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The system may give a signal to any thread that is not deaf to it; only the main one obeys, once awake."""
-    monkeypatch.setattr(execution, "execute", lambda *task: over.wait(PATIENCE))
+    monkeypatch.setattr(execution, "_run_one", lambda *task: over.wait(PATIENCE))
     over, usual = threading.Event(), signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def hear() -> None:

@@ -101,7 +101,9 @@ def _tidy(notebook: Any) -> None:
             cell.id = "injected-parameters"
 
 
-def execute(run: Run, out: Path, settings: Settings | None = None, sources: Sources | None = None) -> Outcome:
+def _run_one(
+    run: Run, out: Path, settings: Settings | None = None, sources: Sources | None = None
+) -> Outcome:
     """Execute one run and write its files, or find that they are up to date; what goes wrong in it is in the outcome."""
     settings, sources = settings or Settings(), copy(sources or Sources())
     folder, started = run.folder(out), time.monotonic()
@@ -219,7 +221,7 @@ nothing wakes the one that obeys."""
 def execute_many(tasks: Iterable[Task], executor: AbstractContextManager[Executor]) -> Iterator[Outcome]:
     """Execute tasks, yielding outcomes as they are known; the executor is closed at the end, whatever happens."""
     with executor as pool:
-        unfinished = {pool.submit(execute, *task): task for task in tasks}
+        unfinished = {pool.submit(_run_one, *task): task for task in tasks}
         done: SimpleQueue[Future[Outcome]] = SimpleQueue()
         for future in unfinished:
             future.add_done_callback(done.put)

@@ -21,7 +21,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from functools import lru_cache
+from functools import cache
 from multiprocessing.util import Finalize
 from pathlib import Path
 from select import select
@@ -43,7 +43,7 @@ _SCRIPT = Path(__file__).with_name("warm_server.py")
 _MOST_STARTS = 20
 _PREFIX = "tradegoals-"
 _LONGEST_PLACE = 50  # the path of a socket may have about 100 characters, and our folders need the rest
-_START_SECONDS, _STOP_SECONDS = 60.0, 10.0
+_START_SECONDS = 60.0
 _END = ExitStack()  # what this process has to end with it
 atexit.register(_END.close)
 
@@ -73,18 +73,14 @@ def starting() -> Iterator[Callable[[], str]]:
             os.environ["JUPYTER_PATH"] = before  # empty means none
 
 
+@cache
 def find(name: str) -> str:
-    """The kernelspec behind a name: `INSTALLED`, if nobody has installed it, is a server of this process."""
-    return _of_this_process() if name == INSTALLED and not _installed_folder().exists() else name
+    """The kernelspec behind a name: `INSTALLED`, if nobody has installed it, is a server of this process, until its end."""
+    is_ours = name == INSTALLED and not _installed_folder().exists()
+    return _END.enter_context(starting())() if is_ours else name
 
 
-@lru_cache(maxsize=1)
-def _of_this_process() -> str:
-    """The name of warm kernels whose server lives as long as this process."""
-    return _END.enter_context(starting())()
-
-
-@lru_cache(maxsize=1)
+@cache
 def _own_server() -> str:
     """The folder of a server of this process, not waited for, without `lib`: its author edits that between two kernels."""
     return _END.enter_context(_server())[0]
@@ -133,15 +129,13 @@ def _server(*packages: str) -> Iterator[tuple[str, threading.Event]]:
                 # In a session of its own: Ctrl-C is for the driver, which then stops the server.
                 # A copy of the environment, which the main thread may change while the new process reads it.
                 now: Any = {"env": dict(os.environ), "stdin": DEVNULL, "stdout": PIPE}
-                server = subprocess.Popen(command, start_new_session=True, **now)
-                servers.append(server)
-            said = servers[-1].stdout
-            assert said is not None
-            was_ready = said.readline()  # empty at its end, as is the next line then
-            ready.set()
+                servers[:] = [subprocess.Popen(command, start_new_session=True, **now)]
+            with servers[0] as server:  # and wait for its end
+                assert server.stdout is not None
+                was_ready = server.stdout.readline()  # empty at its end
+                ready.set()
             if not was_ready:
                 return
-            said.readline()
 
     keeper = threading.Thread(target=keep, name="warm kernels", daemon=True)
     keeper.start()
@@ -150,18 +144,13 @@ def _server(*packages: str) -> Iterator[tuple[str, threading.Event]]:
     finally:
         with lock:
             over.set()
-        for server in servers:
-            with server:
-                server.terminate()
-                try:
-                    server.wait(_STOP_SECONDS)
-                except TimeoutExpired:
-                    server.kill()
+            for server in servers:
+                server.kill()
         keeper.join()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@lru_cache(maxsize=1)
+@cache
 def private_folder() -> str:
     """A folder of this process for all sockets, locked, and gone at its end; those of killed ones are removed."""
     place = Path(tempfile.gettempdir())
