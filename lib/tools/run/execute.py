@@ -142,7 +142,7 @@ def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources
             freshness.clear_journal(folder)  # no earlier result may pass for one of this run
             if watch.notebook is not None:
                 with suppress(UserError):  # a full disk, which is the failure
-                    _write_notebook(folder / FAILED, watch.notebook)
+                    write_atomically(folder / FAILED, nbformat.writes(watch.notebook, indent=1) + "\n")
         opened, steady = freshness.read_opened(notes)
     known = copy(sources)
     steady = steady and known.parts(run, ()) == before
@@ -192,12 +192,8 @@ def _publish(notebook: Any, folder: Path) -> None:
         (folder / RESULT).unlink(missing_ok=True)
     else:
         write_atomically(folder / RESULT, results_table.to_json(result))
-    _write_notebook(folder / NOTEBOOK, notebook)
+    write_atomically(folder / NOTEBOOK, nbformat.writes(notebook, indent=1) + "\n")
     (folder / FAILED).unlink(missing_ok=True)
-
-
-def _write_notebook(path: Path, notebook: Any) -> None:
-    write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
 
 
 def _in_words(error: Exception) -> str:

@@ -29,16 +29,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-PRELOAD = """
-numpy pandas pandas.io.formats.style pyarrow.pandas_compat pyarrow.parquet scipy.special scipy.stats
-matplotlib.pyplot matplotlib.backends.backend_agg seaborn statsmodels.api scoringrules yaml
-pydantic tornado.platform.asyncio
-IPython.core.completerlib IPython.core.debugger IPython.core.logger IPython.core.oinspect IPython.core.pylabtools
-IPython.extensions.storemagic ipykernel.debugger ipykernel.kernelapp faulthandler sqlite3
-PIL.BmpImagePlugin PIL.GifImagePlugin PIL.JpegImagePlugin PIL.PpmImagePlugin PIL.PngImagePlugin
-pandas.io.formats.html pandas.io.formats.string pandas.core.reshape.reshape pyarrow.dataset pyarrow.vendored.version
-matplotlib.patheffects
-"""
+PRELOAD = Path(__file__).with_name("preload.txt").read_text(encoding="utf-8")
 # What notebooks and kernels import. Not the inline backend: loaded outside a shell it shows no figure, ever.
 
 READ_ONCE = """
