@@ -134,9 +134,8 @@ class Engine(NBClientEngine):
     def nb_kernel_name(cls, nb: Any, name: str | None = None) -> str:
         """The kernel that was asked for; a warm one instead of the ordinary one of a notebook, or of one without any."""
         own = nb.metadata.get("kernelspec", {}).get("name", kernels.ORDINARY)
-        if name is None and own == kernels.ORDINARY:
-            return kernels.INSTALLED
-        return str(nb_kernel_name(nb, name))
+        is_free = name is None and own == kernels.ORDINARY
+        return kernels.INSTALLED if is_free else str(nb_kernel_name(nb, name))
 
     @classmethod
     def execute_managed_notebook(

@@ -204,9 +204,6 @@ def _in_words(error: Exception) -> str:
 
 # --- many at once ---
 
-Task = tuple[Run, Path, Settings, Sources]
-"""A run, where and how, and its sources: all that another process or machine needs."""
-
 CONNECT_SECONDS = 10
 RUN_MEGABYTES = 500  # what one run takes at most, by a generous measure
 HEAR_SECONDS = 0.5
@@ -214,7 +211,9 @@ HEAR_SECONDS = 0.5
 nothing wakes the one that obeys."""
 
 
-def execute_many(tasks: Iterable[Task], executor: AbstractContextManager[Executor]) -> Iterator[Outcome]:
+def execute_many(
+    tasks: Iterable[tuple[Run, Path, Settings, Sources]], executor: AbstractContextManager[Executor]
+) -> Iterator[Outcome]:
     """Execute tasks, yielding outcomes as they are known; the executor is closed at the end, whatever happens."""
     with executor as pool:
         unfinished = {pool.submit(_run_one, *task): task for task in tasks}
@@ -224,10 +223,10 @@ def execute_many(tasks: Iterable[Task], executor: AbstractContextManager[Executo
         while unfinished:
             with suppress(Empty):
                 future = done.get(timeout=HEAR_SECONDS)
-                yield _outcome(future, *unfinished.pop(future))
+                yield _outcome(future, *unfinished.pop(future)[:2])
 
 
-def _outcome(future: Future[Outcome], run: Run, out: Path, _: Settings, sources: Sources) -> Outcome:
+def _outcome(future: Future[Outcome], run: Run, out: Path) -> Outcome:
     """The outcome of a task; one that its executor has lost is a failure of its run alone, and no earlier result is its."""
     try:
         return future.result()
@@ -237,8 +236,6 @@ def _outcome(future: Future[Outcome], run: Run, out: Path, _: Settings, sources:
         error, folder = _in_words(fault), run.folder(out)
     with suppress(UserError, OSError), locked(folder, wait=False):
         freshness.clear_journal(folder)
-        record = {"key": "", "status": "failed", "parts": sources.parts(run, ()), "error": error}
-        freshness.write_journal(folder, asdict(run) | record)
     return Outcome(run, folder, 0.0, error)
 
 

@@ -252,12 +252,9 @@ def _is_only_unanswerable(notebook: str, values: Mapping[str, Any]) -> bool:
         case = _model_of(notebook).model_validate(dict(values))
     except ValidationError:
         return False
-    if not isinstance(case, cases.FlowCase):
+    if not isinstance(case, cases.FlowCase) or case.model_copy(update={"as_of": date.max}).is_on_record():
         return True
-    if case.model_copy(update={"as_of": date.max}).is_on_record():
-        return True
-    # A misspelt flow is a mistake, one between countries can be fetched.
-    return bool(fetched.hint(case.reporter, case.partner))
+    return bool(fetched.hint(case.reporter, case.partner))  # of countries: a misspelt flow is a mistake
 
 
 def _has_no_answer(notebook: str, values: Mapping[str, Any]) -> bool:

@@ -40,17 +40,16 @@ State = tuple[int, int, int]
 
 def start_line(folder: str, notes: str, megabytes: float = 0) -> str:
     """The line of Python that a kernel runs at its start; it leaves no name behind."""
-    given = f"{folder!r}, {notes!r}, {megabytes}"
-    return f"import lib.tools.run.opened as _opened; _opened.note({given}); del _opened"
+    call = f"_opened.note({folder!r}, {notes!r}, {megabytes})"
+    return f"import lib.tools.run.opened as _opened; {call}; del _opened"
 
 
 def state_of(path: str) -> State | None:
     """What changes when a file is written; None where there is no file. It is compared, never kept."""
-    try:
+    with suppress(OSError, ValueError):
         status = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
+        return status.st_ino, status.st_mtime_ns, status.st_size
+    return None
 
 
 def note(folder: str, notes: str, megabytes: float = 0) -> None:

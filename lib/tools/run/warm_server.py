@@ -179,11 +179,10 @@ def _import_library() -> None:
 
 def _fingerprint(path: str) -> tuple[int, int] | None:
     """Time of change and size: of a file, or of a folder, which changes when a package comes or goes."""
-    try:
+    with suppress(OSError):
         status = os.stat(path)  # noqa: PTH116 - thousands of files for each kernel
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size
+        return status.st_mtime_ns, status.st_size
+    return None
 
 
 def _unfit(request: Any, environment: dict[str, str]) -> str | None:
