@@ -204,6 +204,7 @@ def _in_words(error: Exception) -> str:
 
 # --- many at once ---
 
+Task = tuple[Run, Path, Settings, Sources]
 CONNECT_SECONDS = 10
 RUN_MEGABYTES = 500  # what one run takes at most, by a generous measure
 HEAR_SECONDS = 0.5
@@ -211,9 +212,7 @@ HEAR_SECONDS = 0.5
 nothing wakes the one that obeys."""
 
 
-def execute_many(
-    tasks: Iterable[tuple[Run, Path, Settings, Sources]], executor: AbstractContextManager[Executor]
-) -> Iterator[Outcome]:
+def execute_many(tasks: Iterable[Task], executor: AbstractContextManager[Executor]) -> Iterator[Outcome]:
     """Execute tasks, yielding outcomes as they are known; the executor is closed at the end, whatever happens."""
     with executor as pool:
         unfinished = {pool.submit(_run_one, *task): task for task in tasks}
@@ -272,8 +271,8 @@ def connected(scheduler: str) -> Iterator[Executor]:
     try:
         client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"--scheduler: found no scheduler at {scheduler} ({reason})") from None
+        found = f"found no scheduler at {scheduler} ({str(error).splitlines()[0]})"
+        raise UserError(f"--scheduler: {found}") from None
     with client:
         yield client.get_executor(pure=False, retries=3)
 

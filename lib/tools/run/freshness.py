@@ -9,12 +9,10 @@ parts       notebook (hash of the cells), lib ({module: hash}), data ({file that
             versions ({package: version}), python, page (what shows, and does not decide)
 outputs     {file beside this one: hash}
 
-and for people when it `started`, `seconds`, and whether the `kernel` was warm: nothing is decided by a clock. Code counts
-by its meaning (`lib.research.meaning`), all else by content. What only shows (Markdown, comments, what makes the page) is
-a reason to make the page anew. A notebook that is committed with its outputs has a stamp of the same, in a few digits.
-
-To check parameters takes pandas, to follow imports a parser. Both depend on files and arguments alone: their result is
-kept in the output folder under a hash of all these, so what is unchanged is told without pandas.
+and for people `started`, `seconds`, `kernel`. Code counts by its meaning (`lib.research.meaning`), all else by content. What
+only shows (Markdown, comments, what makes the page) is a reason to make the page anew. A committed notebook has a stamp of
+the same, in a few digits. What pandas and a parser find out of files and arguments alone (checked parameters, imports) is
+kept in the output folder under a hash of all these, so what is unchanged is told without them.
 """
 
 import json
@@ -125,8 +123,7 @@ def hash_file(path: Path) -> str:
 def clear_journal(folder: Path) -> None:
     """Take away what a run published, the journal first."""
     for name in (JOURNAL, *OUTPUTS):
-        path = folder / name
-        if path.is_file() or path.is_symlink():
+        if (path := folder / name).is_file() or path.is_symlink():
             path.unlink()
 
 

@@ -28,7 +28,6 @@ from lib.tools.run.freshness import RESULT, TABLE, Outcome
 from lib.tools.strict import read_json
 
 DIGEST = b"tradegoals.digest"  # in the table's description: the checksum of its values
-RUNS = "runs"
 
 _KINDS = csv.DictReader(Path(__file__).with_name("columns.csv").read_text(encoding="utf-8").splitlines())
 COLUMNS = {row["name"]: row["type"] for row in _KINDS}
@@ -45,7 +44,7 @@ def merge(out: Path) -> list[str]:
     damaged: list[str] = []
     make_folder(out)
     with locked(out):
-        found = (path.parent for path in (out / RUNS).glob(f"*/*/{RESULT}"))
+        found = (path.parent for path in (out / "runs").glob(f"*/*/{RESULT}"))
         # One that a run works in at this moment begins with a dot.
         for folder in sorted(folder for folder in found if not folder.name.startswith(".")):
             try:
@@ -65,7 +64,7 @@ def read_table(out: Path) -> pd.DataFrame:
     """Read `out`/results.parquet, columns as in `COLUMNS`; where there is none, or it is damaged, say how to make it."""
     path = out / TABLE
     if not path.exists():
-        how = f"`tradegoals results --merge` makes it of the runs in {out / RUNS}, as `tradegoals run` does"
+        how = f"`tradegoals results --merge` makes it of the runs in {out / 'runs'}, as `tradegoals run` does"
         raise UserError(f"{path}: found no table, expected one; {how}")
     try:
         # Opened here, not by name: a name would be taken as a pattern of a partitioned data set.
@@ -138,11 +137,9 @@ def _digest(table: pa.Table) -> bytes:
 
 def from_notebook(notebook: Mapping[str, Any]) -> Result | None:
     """The record that an executed notebook carries; None where it makes none."""
-    for cell in reversed(notebook["cells"]):
-        for output in cell.get("outputs", []):
-            if MIME in output.get("data", {}):
-                return _parsed(output["data"][MIME], "the notebook's last output")
-    return None
+    outputs = (output for cell in notebook["cells"] for output in cell.get("outputs", []))
+    found = [output["data"][MIME] for output in outputs if MIME in output.get("data", {})]
+    return _parsed(found[-1], "the notebook's last output") if found else None
 
 
 def result_of(outcome: Outcome) -> Result | None:

@@ -11,7 +11,6 @@ an ordinary kernel. What all kernels of a server share is the seed of Python's s
 
 import fcntl
 import gc
-import importlib
 import importlib.util
 import io
 import json
