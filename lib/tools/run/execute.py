@@ -1,12 +1,10 @@
 """Execute runs through papermill, and keep of each the notebook, a page, its result and a journal.
 
-``out/runs/<notebook>/<slug>/`` holds ``notebook.ipynb``, ``page.html``, ``result.json`` and ``run.json``
-(`lib.tools.run.freshness`). Each is renamed into its place once it is whole, the journal last, so a stopped run leaves
-nothing that could pass for a result; a notebook that fails is kept as ``notebook.failed.ipynb``. Whoever writes holds the
-folder's lock, and first sweeps what a killed run left.
-
-Many go at once through any executor of `concurrent.futures`: here `threads`, for the work is done by the kernels, which
-are processes; on a cluster Dask's own (`connected`).
+``out/runs/<notebook>/<slug>/`` holds ``notebook.ipynb``, ``page.html``, ``result.json`` and ``run.json``. Each is renamed
+into its place once it is whole, the journal last, so a stopped run leaves nothing that could pass for a result; a notebook
+that fails is kept as ``notebook.failed.ipynb``. Whoever writes holds the folder's lock, and first sweeps what a killed run
+left. Many go at once through any executor of `concurrent.futures`: here `threads`, for the work is done by the kernels,
+which are processes; on a cluster Dask's own (`connected`).
 """
 
 import os

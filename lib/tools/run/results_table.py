@@ -5,7 +5,6 @@ columns, an output type and its id). The table is made anew from the run folders
 gives the same file, and a run that is gone or failed leaves no row behind.
 """
 
-import csv
 import io
 import json
 from collections.abc import Mapping
@@ -29,9 +28,7 @@ from lib.tools.strict import read_json
 
 DIGEST = b"tradegoals.digest"  # in the table's description: the checksum of its values
 
-_KINDS = csv.DictReader(Path(__file__).with_name("columns.csv").read_text(encoding="utf-8").splitlines())
-COLUMNS = {row["name"]: row["type"] for row in _KINDS}
-
+COLUMNS = pd.read_csv(Path(__file__).with_name("columns.csv"), index_col="name")["type"].to_dict()
 _SCHEMA = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()])
 
 TASK = ("reporter", "partner", "flow", "currency", "goal", "base_year", "deadline")

@@ -139,8 +139,7 @@ def _preload(parent: int, with_library: bool) -> _Server:
     import matplotlib
 
     matplotlib.rcParams["backend"] = INLINE_BACKEND  # looks once for all packages that have a backend
-    loaded = list(sys.modules.values())
-    modules = [path for module in loaded if (path := getattr(module, "__file__", None))]
+    modules = [path for one in list(sys.modules.values()) if (path := getattr(one, "__file__", None))]
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, what the kernels share
     added = {name: value for name, value in os.environ.items() if name not in before}
