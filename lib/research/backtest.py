@@ -59,13 +59,13 @@ def fit_all(levels: Levels, origin: int, sized: bool = True, lag: int = LAG) -> 
     rates = growth[flows]
     models = {
         USED: _by_class(rates, sizes, estimate(levels, origin - lag)),
-        "log_walk": walk(rates),
+        "log_walk": _walk(rates),
         "drift": law.posterior(rates, None, half_life=np.inf),
     }
     return Fitted(origin, flows, sizes, models, {name: _mean_gap(of) for name, of in models.items()})
 
 
-def walk(rates: Array) -> Posterior:
+def _walk(rates: Array) -> Posterior:
     """Random walk of logs without drift; its variance is the mean square of the rates, with as many df."""
     n = np.sum(~np.isnan(rates), axis=-1).astype(float)
     variance, nothing = np.nanmean(rates**2, axis=-1), np.zeros(rates.shape[:-1])

@@ -68,7 +68,7 @@ def make_folder(path: Path) -> None:
 
 
 @contextmanager
-def working_folder(beside: Path) -> Iterator[Path]:
+def _working_folder(beside: Path) -> Iterator[Path]:
     """A folder inside `beside` (made if need be) that is gone afterwards, whatever happens."""
     with _writing(beside):
         beside.mkdir(parents=True, exist_ok=True)
@@ -83,18 +83,18 @@ TOGETHER = ".together"
 """A folder of files that are all whole and have to go into the folder above: its appearance is the moment of change."""
 
 
-def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
+def _write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Write several files of a folder, whose lock is held, so that a stop leaves all old ones or, finished, all new ones."""
     with _writing(folder):
-        with working_folder(folder) as drafts:
+        with _working_folder(folder) as drafts:
             for name, content in contents.items():
                 write_atomically(drafts / name, content)
             drafts.rename(folder / TOGETHER)
-        finish_together(folder)
+        _finish_together(folder)
 
 
-def finish_together(folder: Path) -> None:
-    """Put into place what `write_together` had ready when it was killed; the lock of the folder is held."""
+def _finish_together(folder: Path) -> None:
+    """Put into place what `_write_together` had ready when it was killed; the lock of the folder is held."""
     if (folder / TOGETHER).is_dir():
         for path in sorted((folder / TOGETHER).iterdir()):
             path.replace(folder / path.name)
@@ -226,7 +226,7 @@ def editing() -> Iterator[None]:
         Where a table differs from its checksum.
     """
     with locked(data_dir()):
-        finish_together(data_dir())
+        _finish_together(data_dir())
         if faults := check_checksums():
             raise UserError(list_faults(faults))
         yield
@@ -234,14 +234,14 @@ def editing() -> Iterator[None]:
 
 def write_tables(contents: Mapping[str, bytes]) -> None:
     """Write tables, by path, and their checksums, all or none; call it while `editing`."""
-    write_together(data_dir(), {**contents, PACKAGE_FILE: _with_checksums(contents)})
+    _write_together(data_dir(), {**contents, PACKAGE_FILE: _with_checksums(contents)})
 
 
 def finish_edit() -> None:
     """Wait for an edit that is being written, or finish one that was killed."""
     if (data_dir() / TOGETHER).is_dir():
         with locked(data_dir()):
-            finish_together(data_dir())
+            _finish_together(data_dir())
 
 
 def measure(path: Path) -> tuple[int, str]:

@@ -92,7 +92,7 @@ def _name_of(node: ast.expr) -> str:
 
 
 @dataclass(frozen=True)
-class Code:
+class _Code:
     """What is read from code: what it does, as a hash, whether that is anything, and the names of `lib` in it."""
 
     meaning: str
@@ -101,13 +101,13 @@ class Code:
 
 
 @lru_cache(maxsize=512)
-def _read_code(code: str, is_cell: bool = False) -> Code:
+def _read_code(code: str, is_cell: bool = False) -> _Code:
     """Read code, which is parsed once; raises `SyntaxError` or `ValueError` where it is not plain Python."""
     flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT * is_cell
     tree = compile(code, "code", "exec", flags, dont_inherit=True)
     tree = _Bare(any(word in code for word in READERS_OF_DOCS), is_cell).visit(tree)
     text = _written(tree) + ";" * (is_cell and _is_quiet(code))
-    return Code(hash_text(text), bool(tree.body), _names_imported(tree))
+    return _Code(hash_text(text), bool(tree.body), _names_imported(tree))
 
 
 def _written(node: Any) -> str:

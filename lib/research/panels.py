@@ -196,7 +196,7 @@ class Months(NamedTuple):
         return Levels(self.keys, self.years, log, np.diff(log, axis=1))
 
 
-def read_monthly(path: str | Path) -> pd.DataFrame:
+def _read_monthly(path: str | Path) -> pd.DataFrame:
     """Read a tidy monthly panel and refuse it, with the reason and an example, if it is not one."""
     name, columns = Path(path).name, [*KEY, "year", "month", "value_usd"]
     panel = _read(path, columns)[columns]
@@ -205,7 +205,7 @@ def read_monthly(path: str | Path) -> pd.DataFrame:
     return panel.astype(dict.fromkeys(KEY, str))
 
 
-def to_months(panels: dict[str, pd.DataFrame]) -> Months:
+def _to_months(panels: dict[str, pd.DataFrame]) -> Months:
     """Panels by name, stacked into arrays over the whole span of their years."""
     rows = pd.concat([panel.assign(panel=name) for name, panel in panels.items()], ignore_index=True)
     series = rows.groupby(["panel", *KEY], sort=False)
@@ -219,10 +219,10 @@ def to_months(panels: dict[str, pd.DataFrame]) -> Months:
 
 def load_monthly(folder: str | Path) -> Months:
     """Read both monthly panels from a folder."""
-    return to_months({name: read_monthly(Path(folder) / file) for name, file in MONTHLY.items()})
+    return _to_months({name: _read_monthly(Path(folder) / file) for name, file in MONTHLY.items()})
 
 
-class Known(NamedTuple):
+class _Known(NamedTuple):
     """What a panel must hold to be the one that data/reference was computed from."""
 
     rows: int
@@ -232,12 +232,12 @@ class Known(NamedTuple):
 
 
 KNOWN = {
-    BACI.file: Known(581_494, 38_146, (2000, 2020), 277_008.2),
-    OEC.file: Known(820_435, 42_147, (1962, 2014), 230_207.9),
-    WDI.file: Known(15_310, 398, (1960, 2024), 841_231.2),
-    HS2: Known(173_966, 11_074, (2000, 2020), 9_600.6),
-    MONTHLY["UK"]: Known(109_131, 455, (1997, 2026), 29_237.5),
-    MONTHLY["IMF"]: Known(50_376, 420, (2011, 2020), 117_464.0),
+    BACI.file: _Known(581_494, 38_146, (2000, 2020), 277_008.2),
+    OEC.file: _Known(820_435, 42_147, (1962, 2014), 230_207.9),
+    WDI.file: _Known(15_310, 398, (1960, 2024), 841_231.2),
+    HS2: _Known(173_966, 11_074, (2000, 2020), 9_600.6),
+    MONTHLY["UK"]: _Known(109_131, 455, (1997, 2026), 29_237.5),
+    MONTHLY["IMF"]: _Known(50_376, 420, (2011, 2020), 117_464.0),
 }
 """By file: rows, series, first and last year, and the sum of all values in billion US dollars."""
 
@@ -248,16 +248,16 @@ def check(folder: str | Path) -> list[str]:
     for file, known in KNOWN.items():
         try:
             gaps, path = OEC.missing_years if file == OEC.file else (), Path(folder) / file
-            panel = read_monthly(path) if file in MONTHLY.values() else read_panel(path, gaps)
+            panel = _read_monthly(path) if file in MONTHLY.values() else read_panel(path, gaps)
         except UserError as error:
             faults.append(str(error))
             continue
         years = int(panel["year"].min()), int(panel["year"].max())
         total = round(float(panel["value_usd"].sum()) / 1e9, 1)
-        found = Known(len(panel), len(panel[_key(panel)].drop_duplicates()), years, total)
+        found = _Known(len(panel), len(panel[_key(panel)].drop_duplicates()), years, total)
         faults += [
             f"{file}: {what}: found {mine}, expected {right}"
-            for what, mine, right in zip(Known._fields, found, known, strict=True)
+            for what, mine, right in zip(_Known._fields, found, known, strict=True)
             if mine != right
         ]
     return faults

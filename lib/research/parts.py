@@ -21,7 +21,7 @@ MAIN_CLASS = 2
 """Weights are estimated on sub-flows of this size class and above (10 mn USD)."""
 
 
-def estimate_weight(
+def _estimate_weight(
     sub: Levels, parent: Levels, parent_of: NDArray[np.intp], origins: Iterable[int]
 ) -> pd.DataFrame:
     """How much of a parent's shrunk difference from its class its sub-flows share in the years after each origin.
@@ -90,7 +90,7 @@ def _brier(
     return float(np.concatenate(scores).mean())
 
 
-def estimate_spread(
+def _estimate_spread(
     sub: Levels, whole: Levels, whole_of: NDArray[np.intp], last_years: Iterable[int]
 ) -> pd.DataFrame:
     """Yearly changes of log shares by size class of the part, from the years up to each of `last_years`.
@@ -113,7 +113,7 @@ def weights(folder: Path, progress: Progress = iter) -> Tables:
         "HS chapter in Russia's trade with a partner": (HS2, ["partner", "flow"]),
     }
     tables = [
-        estimate_weight(*_parts_and_wholes(folder, *job), range(2005, 2019)).assign(analogue=analogue)
+        _estimate_weight(*_parts_and_wholes(folder, *job), range(2005, 2019)).assign(analogue=analogue)
         for analogue, job in progress(list(jobs.items()))
     ]
     return {"parent_weights.csv": first_columns(pd.concat(tables), "analogue")}
@@ -123,7 +123,7 @@ def spreads(folder: Path, progress: Progress = iter) -> Tables:
     """Step: how the share of a part in its whole moves from year to year."""
     jobs = [(BACI.file, ["reporter", "flow"]), (BACI.file, ["partner", "flow"]), (HS2, ["partner", "flow"])]
     tables = [
-        estimate_spread(*_parts_and_wholes(folder, *job), range(2008, 2021)).assign(analogue=analogue)
+        _estimate_spread(*_parts_and_wholes(folder, *job), range(2008, 2021)).assign(analogue=analogue)
         for analogue, job in progress(list(zip(ANALOGUES, jobs, strict=True)))
     ]
     return {"part_spreads.csv": first_columns(pd.concat(tables), "analogue")}

@@ -82,7 +82,7 @@ def build(
 
 def _run(name: str, step: Step, folder: Path, out: Path, progress: bool) -> None:
     """Load, compute, save, and note what the step rested on."""
-    code = code_of(step)
+    code = _code_of(step)
     with _noted_files() as opened:
         tables = step(folder, _bar(name) if progress else iter)
     _save_all(tables, out)
@@ -99,7 +99,7 @@ def _reason(name: str, step: Step, folder: Path, out: Path) -> str:
     note = _built(out).get(name)
     if note is None:
         return "never run here"
-    if note["code"] != code_of(step):
+    if note["code"] != _code_of(step):
         return "its code changed"
     for label, digest in note["files"].items():
         place, _, file = label.partition("/")
@@ -109,7 +109,7 @@ def _reason(name: str, step: Step, folder: Path, out: Path) -> str:
     return f"{lost[0]} is missing" if lost else ""
 
 
-def code_of(step: Step) -> str:
+def _code_of(step: Step) -> str:
     """The hash of what a step's module and all modules of `lib` that it imports do."""
     return meaning.hash_modules(meaning.imported_modules(f"import {step.__module__}"))[:16]
 

@@ -20,6 +20,7 @@ Oil is not a commodity code of its own in the panel: chapter 27 holds mineral fu
 The price of all of them is taken to move with Brent.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +35,7 @@ from lib.research import panels
 from lib.research.panels import BACI, HS2, Levels, Progress, Tables, bounds, first_columns
 
 
-class Placebo(NamedTuple):
+class _Placebo(NamedTuple):
     """A synthetic control and its placebo test in space.
 
     `weights` of the donors (each at least 0, sum 1); `gaps`, flow minus synthetic by year, and `placebo_gaps`, those
@@ -49,7 +50,7 @@ class Placebo(NamedTuple):
     p: float
 
 
-def simplex_weights(target: ArrayLike, donors: ArrayLike) -> Array:
+def _simplex_weights(target: ArrayLike, donors: ArrayLike) -> Array:
     """Weights of at least 0 that sum to 1 and make donors (features, donors) @ weights closest to the target (features,).
 
     The point of least norm in the convex hull of donors − target. With a row of ones added, non-negative least
@@ -64,25 +65,25 @@ def simplex_weights(target: ArrayLike, donors: ArrayLike) -> Array:
     return solution / solution.sum()
 
 
-def gaps(flow: ArrayLike, donors: ArrayLike, before: int) -> tuple[Array, Array]:
+def _gaps(flow: ArrayLike, donors: ArrayLike, before: int) -> tuple[Array, Array]:
     """Weights from the first `before` years, and the gap of the flow to its synthetic control in all years.
 
     `flow` holds log levels, shape (years,), `donors` those of others, shape (donors, years), both without a gap.
     """
     y, x = np.asarray(flow, dtype=float), np.asarray(donors, dtype=float)
     y, x = y - y[:before].mean(), x - x[:, :before].mean(axis=1, keepdims=True)
-    weights = simplex_weights(y[:before], x[:, :before].T)
+    weights = _simplex_weights(y[:before], x[:, :before].T)
     return weights, y - weights @ x
 
 
-def placebo_test(flow: ArrayLike, donors: ArrayLike, before: int) -> Placebo:
-    """Synthetic control of a flow (as in `gaps`), and of each donor in its place from the flow and the other donors."""
+def _placebo_test(flow: ArrayLike, donors: ArrayLike, before: int) -> _Placebo:
+    """Synthetic control of a flow (as in `_gaps`), and of each donor in its place from the flow and the other donors."""
     everything = np.vstack([np.asarray(flow, dtype=float)[None], np.asarray(donors, dtype=float)])
-    found = [gaps(row, np.delete(everything, place, axis=0), before) for place, row in enumerate(everything)]
+    found = [_gaps(row, np.delete(everything, place, axis=0), before) for place, row in enumerate(everything)]
     gap = np.vstack([one for _, one in found])
     effects = gap[:, before:].mean(axis=1)
     p = float(np.mean(np.abs(effects) >= abs(effects[0]) * (1 - 1e-9)))
-    return Placebo(found[0][0], gap[0], gap[1:], float(effects[0]), p)
+    return _Placebo(found[0][0], gap[0], gap[1:], float(effects[0]), p)
 
 
 POOLS = ("same exporter", "same importer", "other pairs")  # the last of like size
@@ -118,8 +119,8 @@ EVENTS = (
 )
 
 
-def policy_study(folder: str | Path, progress: Progress = iter) -> Tables:
-    """Step: all `EVENTS` with all pools.
+def policy_study(folder: str | Path, progress: Progress = iter, events: Sequence[Event] = EVENTS) -> Tables:
+    """Step: all `events` with all pools.
 
     ``policy_tests.csv``: one row an event, flow and pool: year, before and after (years),
     donors, fit (root mean square gap before, log), effect (mean gap after, log), placebo_low and placebo_high
@@ -129,9 +130,9 @@ def policy_study(folder: str | Path, progress: Progress = iter) -> Tables:
     """
     levels = panels.load(BACI, folder)
     tests, gaps, weights = [], [], []
-    for event in progress(EVENTS):
+    for event in progress(events):
         for pool in POOLS:
-            flow, donors = find_donors(levels, event, pool)
+            flow, donors = _find_donors(levels, event, pool)
             found = _test(levels, flow, donors, event.year, event.after)
             key = {"event": event.name, "exporter": event.exporter, "importer": event.importer, "pool": pool}
             tests.append({**key, **_summary(levels, flow, donors, event, found)})
@@ -147,7 +148,7 @@ def policy_study(folder: str | Path, progress: Progress = iter) -> Tables:
     return dict(zip(("policy_tests.csv", "policy_gaps.csv", "policy_weights.csv"), tables, strict=True))
 
 
-def find_donors(levels: Levels, event: Event, pool: str) -> tuple[int, NDArray[np.intp]]:
+def _find_donors(levels: Levels, event: Event, pool: str) -> tuple[int, NDArray[np.intp]]:
     """Row of the event's flow and rows of its donors: complete series, by years before it the largest or most alike."""
     keys = levels.keys
     exporter, importer = keys["reporter"].to_numpy(), keys["partner"].to_numpy()
@@ -166,14 +167,14 @@ def find_donors(levels: Levels, event: Event, pool: str) -> tuple[int, NDArray[n
     return flow, rows[np.argsort(distance, kind="stable")[:MOST_DONORS]]
 
 
-def _test(levels: Levels, flow: int, donors: NDArray[np.intp], year: int, after: int) -> Placebo:
+def _test(levels: Levels, flow: int, donors: NDArray[np.intp], year: int, after: int) -> _Placebo:
     before = int((levels.years < year).sum())
     end = before + after
-    return placebo_test(levels.log[flow, :end], levels.log[donors, :end], before)
+    return _placebo_test(levels.log[flow, :end], levels.log[donors, :end], before)
 
 
 def _summary(
-    levels: Levels, flow: int, donors: NDArray[np.intp], event: Event, found: Placebo
+    levels: Levels, flow: int, donors: NDArray[np.intp], event: Event, found: _Placebo
 ) -> dict[str, float | int]:
     before = int((levels.years < event.year).sum())
     earlier = _test(levels, flow, donors, event.year - EARLIER, EARLIER)
@@ -217,13 +218,13 @@ def placebo_study(folder: str | Path, progress: Progress = iter) -> Tables:
         for size in CLASSES
         for year in range(int(levels.years[0]) + before, int(levels.years[-1]) - AFTER + 2)
     ]
-    found = pd.concat([one_year(levels, *job) for job in progress(jobs)], ignore_index=True)
+    found = pd.concat([_one_year(levels, *job) for job in progress(jobs)], ignore_index=True)
     keys = ["size_class", "before", "chosen"]
     rows = [{**dict(zip(keys, key, strict=True)), **_rates(part)} for key, part in found.groupby(keys)]
     return {"placebo_rates.csv": pd.DataFrame(rows)}
 
 
-def one_year(levels: Levels, size: int, before: int, year: int) -> pd.DataFrame:
+def _one_year(levels: Levels, size: int, before: int, year: int) -> pd.DataFrame:
     """Placebo tests of an event pretended before a year: of flows of a size class, any or such as had just boomed.
 
     Frame: size_class, before (years), year, chosen, p, gap (mean of the years after, log).
@@ -240,7 +241,7 @@ def one_year(levels: Levels, size: int, before: int, year: int) -> pd.DataFrame:
         treated = rng.choice(among, min(PER_YEAR, len(among)), replace=False)
         for flow in treated:
             donors = rng.choice(rows[rows != flow], MOST_DONORS, replace=False)
-            found = placebo_test(window[flow], window[donors], before)
+            found = _placebo_test(window[flow], window[donors], before)
             parts.append({"p": found.p, "gap": found.effect, "chosen": chosen})
     columns = ["p", "gap", "chosen"]
     return pd.DataFrame(parts, columns=columns).assign(size_class=size, before=before, year=year)

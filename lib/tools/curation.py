@@ -55,7 +55,7 @@ def codes() -> dict[str, str]:
     return {item.name: item.code for item in economies() if item.code and item.code not in taken} | own
 
 
-def stem(reporter: str, partner: str, flow: str, start: pd.Timestamp, end: pd.Timestamp) -> str:
+def _stem(reporter: str, partner: str, flow: str, start: pd.Timestamp, end: pd.Timestamp) -> str:
     """The key of a figure without its letter: "HRB-RU-total-2013"."""
     known = codes()
     for role, name in (("reporter", reporter), ("partner", partner)):
@@ -90,7 +90,7 @@ def make_row(values: Row) -> Row:
     row = {field["name"]: "" for field in describe("figures")["schema"]["fields"]} | values
     start, end = (pd.Timestamp(row[name]) for name in ("period_start", "period_end"))
     taken = {one["figure_id"] for one in read_rows("figures")}
-    own = stem(row["reporter"], row["partner"], row["flow"], start, end)
+    own = _stem(row["reporter"], row["partner"], row["flow"], start, end)
     keys = (f"{own}-{letter_of(place)}" for place in count())
     return row | {"figure_id": next(key for key in keys if key not in taken)}
 
@@ -225,7 +225,7 @@ def place_rows(name: str, kind: str, parent: str) -> list[Row]:
 def put(table: str, rows: list[Row]) -> None:
     """Write rows of a table in their places, every other to the letter as it is, and the checksum."""
     with editing():
-        write_tables(with_rows(table, rows))
+        write_tables(_with_rows(table, rows))
 
 
 def add(row: Row) -> Row:
@@ -235,11 +235,11 @@ def add(row: Row) -> Row:
         countries = countries_to_add(row)
         if found := faults(row, countries):
             raise UserError(list_faults(found))
-        write_tables(with_rows("figures", [row]) | (with_rows("reporters", countries) if countries else {}))
+        write_tables(_with_rows("figures", [row]) | (_with_rows("reporters", countries) if countries else {}))
     return row
 
 
-def with_rows(table: str, rows: list[Row]) -> dict[str, bytes]:
+def _with_rows(table: str, rows: list[Row]) -> dict[str, bytes]:
     """A table with more rows, or others of the same keys, in its order, by its path."""
     schema, by_key = describe(table)["schema"], {}
     blank = {field["name"]: "" for field in schema["fields"]}

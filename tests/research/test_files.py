@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from lib import fetched, tables
 from lib.errors import UserError, printable, quote, read_bytes
-from lib.research.files import finish_together, working_folder, write_atomically, write_together
+from lib.research.files import _finish_together, _working_folder, _write_together, write_atomically
 from lib.tools.commands import author
 from lib.tools.run import freshness, matrix, results_table
 from lib.tools.strict import parse_yaml, read_json
@@ -67,14 +67,14 @@ def test_a_missing_folder_is_a_users_mistake(tmp_path: Path) -> None:
 
 def test_a_working_folder_is_gone_afterwards(tmp_path: Path) -> None:
     beside = tmp_path / "deep" / "folder"
-    with working_folder(beside) as working:
+    with _working_folder(beside) as working:
         (working / "draft").write_text("x")
         assert working.parent == beside
     assert list(beside.iterdir()) == []
 
 
 def test_a_working_folder_is_gone_after_an_interrupt(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), working_folder(tmp_path) as working:
+    with pytest.raises(KeyboardInterrupt), _working_folder(tmp_path) as working:
         (working / "draft").write_text("x")
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
@@ -82,7 +82,7 @@ def test_a_working_folder_is_gone_after_an_interrupt(tmp_path: Path) -> None:
 
 def test_a_file_where_a_folder_is_needed_is_a_users_mistake(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("x")
-    with pytest.raises(UserError, match="cannot be written"), working_folder(tmp_path / "out" / "runs"):
+    with pytest.raises(UserError, match="cannot be written"), _working_folder(tmp_path / "out" / "runs"):
         pass
 
 
@@ -101,11 +101,11 @@ def test_files_written_together_are_all_old_or_once_finished_all_new(
             for owner, name in ((os, "fsync"), (Path, "replace"), (Path, "rename"), (Path, "rmdir")):
                 patch.setattr(owner, name, _stopping(getattr(owner, name), calls, stop))
             try:
-                write_together(tmp_path, new)
+                _write_together(tmp_path, new)
                 break
             except (KeyboardInterrupt, UserError) as error:
                 assert isinstance(error, KeyboardInterrupt) or "No space left on device" in str(error)
-        finish_together(tmp_path)
+        _finish_together(tmp_path)
         found.append({path.name: path.read_bytes() for path in tmp_path.iterdir()})
     assert step > 8
     assert found == sorted(

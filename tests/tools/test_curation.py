@@ -432,7 +432,7 @@ def test_a_figure_whose_writing_was_stopped_is_finished_by_whoever_comes_next(ow
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rmdir", stop)
         patch.setattr(
-            files, "finish_together", lambda folder: [path.rmdir() for path in folder.glob(files.TOGETHER)]
+            files, "_finish_together", lambda folder: [path.rmdir() for path in folder.glob(files.TOGETHER)]
         )
         with pytest.raises(KeyboardInterrupt):
             curation.add(row | {"reporter": "Kenya"})
