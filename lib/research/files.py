@@ -11,10 +11,10 @@ import os
 import secrets
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from lib.errors import Fault, UserError, list_faults, read_bytes, shown_path
 from lib.package import PACKAGE_FILE, data_dir, read_package
@@ -67,18 +67,6 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
-@contextmanager
-def _working_folder(beside: Path) -> Iterator[Path]:
-    """A folder inside `beside` (made if need be) that is gone afterwards, whatever happens."""
-    with _writing(beside):
-        beside.mkdir(parents=True, exist_ok=True)
-        path = Path(tempfile.mkdtemp(prefix=".working-", dir=beside))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
-
 TOGETHER = ".together"
 """A folder of files that are all whole and have to go into the folder above: its appearance is the moment of change."""
 
@@ -86,10 +74,10 @@ TOGETHER = ".together"
 def _write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Write several files of a folder, whose lock is held, so that a stop leaves all old ones or, finished, all new ones."""
     with _writing(folder):
-        with _working_folder(folder) as drafts:
+        with TemporaryDirectory(prefix=".working-", dir=folder, ignore_cleanup_errors=True) as drafts:
             for name, content in contents.items():
-                write_atomically(drafts / name, content)
-            drafts.rename(folder / TOGETHER)
+                write_atomically(Path(drafts) / name, content)
+            Path(drafts).rename(folder / TOGETHER)
         _finish_together(folder)
 
 
@@ -106,15 +94,7 @@ LOCK = ".lock"
 
 @contextmanager
 def locked(folder: Path, wait: bool = True) -> Iterator[None]:
-    """Hold the lock of an existing folder; on Windows there is none.
-
-    Raises
-    ------
-    UserError
-        If the folder cannot be written.
-    BlockingIOError
-        If another holds the lock and `wait` is false.
-    """
+    """Hold the lock of an existing folder; `BlockingIOError` if another has it and `wait` is false. None on Windows."""
     if sys.platform == "win32":
         yield
         return
@@ -147,13 +127,7 @@ def _acquire(path: Path, wait: bool) -> int:
 
 
 def make_folder_below(out: Path, folder: Path) -> None:
-    """Make a folder below `out`; a link on the way would lead writing elsewhere, and is refused.
-
-    Raises
-    ------
-    UserError
-        Naming what is in the way.
-    """
+    """Make a folder below `out`; a link on the way would lead writing elsewhere, and is refused."""
     with _writing(folder):
         out.mkdir(parents=True, exist_ok=True)
         for name in folder.relative_to(out).parts:
@@ -193,11 +167,9 @@ def check_checksums() -> list[Fault]:
 
 
 def refresh_checksums(below: str | tuple[str, ...] = "") -> list[str]:
-    """Write size and SHA-256 of every file whose path begins with `below`, or one of it, into `datapackage.json`.
+    """Write size and SHA-256 of files whose path begins with `below`, or one of it, into `datapackage.json`.
 
-    Returns
-    -------
-    Names of those that had changed.
+    Gives the names of those that had changed.
     """
     resources = [one for one in read_package()["resources"] if one["path"].startswith(below)]
     changed = [one for one in resources if measure(data_dir() / one["path"]) != (one["bytes"], one["hash"])]
@@ -218,13 +190,7 @@ def _with_checksums(contents: Mapping[str, bytes]) -> bytes:
 
 @contextmanager
 def editing() -> Iterator[None]:
-    """Hold the data while tables are read and written: no two edits at once, and none over somebody else's.
-
-    Raises
-    ------
-    UserError
-        Where a table differs from its checksum.
-    """
+    """Hold the data while tables are read and written: no two edits at once, and none over somebody else's."""
     with locked(data_dir()):
         _finish_together(data_dir())
         if faults := check_checksums():

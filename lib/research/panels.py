@@ -54,12 +54,10 @@ def read_panel(path: str | Path, missing_years: Collection[int] = ()) -> pd.Data
     if panel.empty:
         raise UserError(f"{name}: found no rows, expected a panel")
     _check_rows(name, panel)
-    present = set(panel["year"].unique().tolist())
-    first, last = int(min(present)), int(max(present))
-    if gaps := sorted(set(range(first, last + 1)) - present - set(missing_years)):
-        listed = ", ".join(map(str, gaps))
+    first, last = int(panel["year"].min()), int(panel["year"].max())
+    if gaps := sorted(set(range(first, last + 1)) - {*panel["year"].unique(), *missing_years}):
         raise UserError(
-            f"{name}: found no row at all for {listed}; expected every year from {first} to {last}"
+            f"{name}: found no row at all for {', '.join(map(str, gaps))}; expected every year from {first} to {last}"
             " (growth is not computed across a gap)"
         )
     return panel[[*_key(panel), "year", "value_usd"]]
@@ -161,8 +159,7 @@ WDI = Panel("WDI", "wdi_goods_trade_1960_2024.parquet")
 
 def load(panel: Panel, folder: str | Path) -> Levels:
     """Read one of the yearly panels from a folder and turn it into arrays."""
-    rows = read_panel(Path(folder) / panel.file, panel.missing_years)
-    return to_levels(rows, panel.breaks)
+    return to_levels(read_panel(Path(folder) / panel.file, panel.missing_years), panel.breaks)
 
 
 HS2 = "russia_partner_hs2_2000_2020.parquet"
@@ -222,24 +219,17 @@ def load_monthly(folder: str | Path) -> Months:
     return _to_months({name: _read_monthly(Path(folder) / file) for name, file in MONTHLY.items()})
 
 
-class _Known(NamedTuple):
-    """What a panel must hold to be the one that data/reference was computed from."""
+MEASURES = ("rows", "series", "years", "usd_bn")
 
-    rows: int
-    series: int
-    years: tuple[int, int]
-    usd_bn: float
-
-
-KNOWN = {
-    BACI.file: _Known(581_494, 38_146, (2000, 2020), 277_008.2),
-    OEC.file: _Known(820_435, 42_147, (1962, 2014), 230_207.9),
-    WDI.file: _Known(15_310, 398, (1960, 2024), 841_231.2),
-    HS2: _Known(173_966, 11_074, (2000, 2020), 9_600.6),
-    MONTHLY["UK"]: _Known(109_131, 455, (1997, 2026), 29_237.5),
-    MONTHLY["IMF"]: _Known(50_376, 420, (2011, 2020), 117_464.0),
+KNOWN: dict[str, tuple[int, int, tuple[int, int], float]] = {
+    BACI.file: (581_494, 38_146, (2000, 2020), 277_008.2),
+    OEC.file: (820_435, 42_147, (1962, 2014), 230_207.9),
+    WDI.file: (15_310, 398, (1960, 2024), 841_231.2),
+    HS2: (173_966, 11_074, (2000, 2020), 9_600.6),
+    MONTHLY["UK"]: (109_131, 455, (1997, 2026), 29_237.5),
+    MONTHLY["IMF"]: (50_376, 420, (2011, 2020), 117_464.0),
 }
-"""By file: rows, series, first and last year, and the sum of all values in billion US dollars."""
+"""By file what the panels held from which data/reference was computed: `MEASURES`, of years the first and the last."""
 
 
 def check(folder: str | Path) -> list[str]:
@@ -254,12 +244,9 @@ def check(folder: str | Path) -> list[str]:
             continue
         years = int(panel["year"].min()), int(panel["year"].max())
         total = round(float(panel["value_usd"].sum()) / 1e9, 1)
-        found = _Known(len(panel), len(panel[_key(panel)].drop_duplicates()), years, total)
-        faults += [
-            f"{file}: {what}: found {mine}, expected {right}"
-            for what, mine, right in zip(_Known._fields, found, known, strict=True)
-            if mine != right
-        ]
+        found = (len(panel), len(panel[_key(panel)].drop_duplicates()), years, total)
+        pairs = zip(MEASURES, found, known, strict=True)
+        faults += [f"{file}: {what}: found {a}, expected {b}" for what, a, b in pairs if a != b]
     return faults
 
 

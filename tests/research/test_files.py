@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from lib import fetched, tables
 from lib.errors import UserError, printable, quote, read_bytes
-from lib.research.files import _finish_together, _working_folder, _write_together, write_atomically
+from lib.research.files import _finish_together, _write_together, make_folder, write_atomically
 from lib.tools.commands import author
 from lib.tools.run import freshness, matrix, results_table
 from lib.tools.strict import parse_yaml, read_json
@@ -65,25 +65,10 @@ def test_a_missing_folder_is_a_users_mistake(tmp_path: Path) -> None:
         write_atomically(tmp_path / "none" / "a.txt", "x")
 
 
-def test_a_working_folder_is_gone_afterwards(tmp_path: Path) -> None:
-    beside = tmp_path / "deep" / "folder"
-    with _working_folder(beside) as working:
-        (working / "draft").write_text("x")
-        assert working.parent == beside
-    assert list(beside.iterdir()) == []
-
-
-def test_a_working_folder_is_gone_after_an_interrupt(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), _working_folder(tmp_path) as working:
-        (working / "draft").write_text("x")
-        raise KeyboardInterrupt
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_file_where_a_folder_is_needed_is_a_users_mistake(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("x")
-    with pytest.raises(UserError, match="cannot be written"), _working_folder(tmp_path / "out" / "runs"):
-        pass
+    with pytest.raises(UserError, match="cannot be written"):
+        make_folder(tmp_path / "out" / "runs")
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(28, "No space left on device")])
