@@ -155,14 +155,11 @@ def _distributions(levels: Levels, origin: int, absent_is_zero: bool) -> pd.Data
     return pd.DataFrame(rows)
 
 
-OLD_ORIGINS = range(1970, 2001, 5)
-
-
 def known_growth(folder: Path, progress: Progress = iter) -> Tables:
     """Step: distributions of growth known at each origin of BACI, and at every fifth of OEC before it."""
     baci, oec = load(BACI, folder), load(OEC, folder)
     jobs = [(BACI, baci, origin) for origin in range(2002, 2021)]
-    jobs += [(OEC, oec, origin) for origin in OLD_ORIGINS]
+    jobs += [(OEC, oec, origin) for origin in range(1970, 2001, 5)]
     tables = [
         _distributions(levels, origin, panel.absent_is_zero).assign(panel=panel.name, origin=origin)
         for panel, levels, origin in progress(jobs)

@@ -157,7 +157,7 @@ def check_checksums() -> list[Fault]:
     faults = []
     for resource in read_package()["resources"]:
         path = data_dir() / resource["path"]
-        size, digest = measure(path)
+        size, digest = measure(read_bytes(path))
         if (size, digest) != (resource["bytes"], resource["hash"]):
             expected = (
                 f"{resource['hash']} ({resource['bytes']} bytes); after an edit: tradegoals check --renew"
@@ -172,11 +172,13 @@ def refresh_checksums(below: str | tuple[str, ...] = "") -> list[str]:
     Gives the names of those that had changed.
     """
     resources = [one for one in read_package()["resources"] if one["path"].startswith(below)]
-    changed = [one for one in resources if measure(data_dir() / one["path"]) != (one["bytes"], one["hash"])]
+    contents = {one["path"]: read_bytes(data_dir() / one["path"]) for one in resources}
+    changed = [
+        one["name"] for one in resources if measure(contents[one["path"]]) != (one["bytes"], one["hash"])
+    ]
     if changed:
-        contents = {one["path"]: read_bytes(data_dir() / one["path"]) for one in changed}
         write_atomically(data_dir() / PACKAGE_FILE, _with_checksums(contents))
-    return [one["name"] for one in changed]
+    return changed
 
 
 def _with_checksums(contents: Mapping[str, bytes]) -> bytes:
@@ -184,7 +186,7 @@ def _with_checksums(contents: Mapping[str, bytes]) -> bytes:
     package = copy.deepcopy(read_package())
     for resource in package["resources"]:
         if resource["path"] in contents:
-            resource["bytes"], resource["hash"] = _measured(contents[resource["path"]])
+            resource["bytes"], resource["hash"] = measure(contents[resource["path"]])
     return (json.dumps(package, indent=2, ensure_ascii=False) + "\n").encode()
 
 
@@ -210,10 +212,6 @@ def finish_edit() -> None:
             _finish_together(data_dir())
 
 
-def measure(path: Path) -> tuple[int, str]:
+def measure(content: bytes) -> tuple[int, str]:
     """Size in bytes and SHA-256 of a file, as `datapackage.json` writes them."""
-    return _measured(read_bytes(path))
-
-
-def _measured(content: bytes) -> tuple[int, str]:
     return len(content), "sha256:" + hashlib.sha256(content).hexdigest()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr
 
 from lib import law
@@ -24,6 +24,8 @@ from lib.series import MONTHS
 
 _EDGE = 1e-4
 
+FILES = ("nowcast_priors.csv", "nowcast_errors.csv", "nowcast_errors_by_size.csv")
+
 
 class _Total(NamedTuple):
     """Student-t predictive of the log of the year's total, arrays of shape (series,)."""
@@ -33,13 +35,12 @@ class _Total(NamedTuple):
     df: Array
 
 
-def _from_year_so_far(so_far: ArrayLike, ratio: Posterior) -> _Total:
-    """Nowcast from the year so far alone; `ratio` is the model of ln(total / year so far).
+def _ahead(log: Array, model: Posterior) -> _Total:
+    """The total ahead of a known level (log), by a model of the growth to it: from the year so far or the year before.
 
     Posterior predictive of the normal model with conjugate prior: Student-t (Gelman et al. 2013, eq. 3.9 and 3.10).
     """
-    location = np.log(so_far) + law.location(ratio, 1)
-    return _Total(location, law.spread(ratio, 1), np.asarray(ratio.df, dtype=float))
+    return _Total(log + law.location(model, 1), law.spread(model, 1), model.df)
 
 
 def _combine(part: _Total, annual: _Total, correlation: float = 0.0, stretch: float = 1.0) -> _Total:
@@ -56,9 +57,7 @@ def _combine(part: _Total, annual: _Total, correlation: float = 0.0, stretch: fl
     return _Total(location, stretch * np.sqrt(variance), np.minimum(part.df, annual.df))
 
 
-def _score_nowcasts(
-    months: Months, progress: Progress = iter
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def _score_nowcasts(months: Months, progress: Progress = iter) -> Tables:
     """Priors by origin (`_estimate`), and scores by year and by size class, of every year that the panels can forecast."""
     levels, ratio = months.levels(), months.log_ratio()
     full = np.flatnonzero(~np.isnan(levels.log).all(axis=0))
@@ -74,13 +73,13 @@ def _score_nowcasts(
             errors.append(_summarise(found, ["panel", "year", "month", "method"]))
     by_size = _summarise(pd.concat(single), ["panel", "size_class", "month", "method"])
     table = first_columns(pd.concat(priors, ignore_index=True), "origin", "size_class", "month")
-    return table, pd.concat(errors, ignore_index=True), by_size
+    by_year = pd.concat(errors, ignore_index=True)
+    return dict(zip(FILES, (table, by_year, by_size), strict=True))
 
 
 def nowcasts(folder: Path, progress: Progress = iter) -> Tables:
     """Step: priors and scores of nowcasts from the monthly panels."""
-    names = ("nowcast_priors.csv", "nowcast_errors.csv", "nowcast_errors_by_size.csv")
-    return dict(zip(names, _score_nowcasts(load_monthly(folder), progress), strict=True))
+    return _score_nowcasts(load_monthly(folder), progress)
 
 
 def _last_classes(levels: Levels, place: int) -> NDArray[np.intp]:
@@ -109,7 +108,7 @@ def _score_year(months: Months, place: int, table: pd.DataFrame, errors: pd.Data
     for month in MONTHS:
         r = ratio[flows, :, month - 1]
         so_far = np.exp(outcome - r[:, place])
-        part = _from_year_so_far(so_far, _ratios(r[:, :place], classes, table, month))
+        part = _ahead(np.log(so_far), _ratios(r[:, :place], classes, table, month))
         correlation, stretch = link(errors, month)
         both = _combine(part, annual, correlation, stretch)
         plain = _combine(part, annual, correlation)
@@ -146,8 +145,7 @@ def _prepare(months: Months, place: int) -> tuple[NDArray[np.intp], NDArray[np.i
     # The part of the yearly law that is the flow's own: without the share whose variance is redrawn from the class, so
     # that it is a Student-t.
     of, last = select(fitted.models[USED], usable), levels.log[flows[usable], place - 1]
-    annual = _Total(last + law.location(of, 1), law.spread(of, 1), of.df)
-    return flows[usable], fitted.classes[usable], annual
+    return flows[usable], fitted.classes[usable], _ahead(last, of)
 
 
 def _ratios(own: Array, classes: NDArray[np.intp], table: pd.DataFrame, month: int) -> Posterior:

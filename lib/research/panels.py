@@ -6,7 +6,6 @@ or *not known* is a fact about the panel, stated in `Panel`.
 """
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -125,24 +124,14 @@ def to_levels(panel: pd.DataFrame, breaks: Collection[int] = ()) -> Levels:
     return Levels(wide.index.to_frame(index=False), years, log, growth)
 
 
-@dataclass(frozen=True)
-class Panel:
-    """What has to be known about a panel beside its rows.
+class Panel(NamedTuple):
+    """What has to be known about a panel beside its rows."""
 
-    Parameters
-    ----------
-    name : short name, used in the tables that are kept.
-    file : file name in the folder of panels.
-    absent_is_zero : whether a flow without a row is known to be no trade.
-    missing_years : calendar years that the panel lacks on purpose.
-    breaks : years whose growth on the year before mixes two sources.
-    """
-
-    name: str
+    name: str  # in the tables that are kept
     file: str
-    absent_is_zero: bool = False
-    missing_years: tuple[int, ...] = ()
-    breaks: tuple[int, ...] = ()
+    absent_is_zero: bool = False  # whether a flow without a row is known to be no trade
+    missing_years: tuple[int, ...] = ()  # that the panel lacks on purpose
+    breaks: tuple[int, ...] = ()  # years whose growth on the year before mixes two sources
 
 
 BACI = Panel("BACI", "baci_pairs_2000_2020.parquet", absent_is_zero=True)

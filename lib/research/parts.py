@@ -13,7 +13,7 @@ from lib.evidence import ANALOGUES
 from lib.reference import Array, pick_class, size_class
 from lib.research import backtest, classes, panels
 from lib.research.classes import estimate
-from lib.research.panels import BACI, HS2, Levels, Progress, Tables, bounds, first_columns, to_levels
+from lib.research.panels import BACI, HS2, KEY, Levels, Progress, Tables, bounds, first_columns, to_levels
 
 HORIZONS = (1, 2, 3, 5)
 
@@ -132,10 +132,9 @@ def spreads(folder: Path, progress: Progress = iter) -> Tables:
 def _parts_and_wholes(folder: Path, file: str, by: list[str]) -> tuple[Levels, Levels, NDArray[np.intp]]:
     """The flows of a panel, their totals by some names, and the row of each flow's total."""
     panel = panels.read_panel(folder / file)
-    names = ("reporter", "partner", "flow")
-    rows = panel.assign(**{c: panel[c].astype(str) for c in names})
+    rows = panel.assign(**{c: panel[c].astype(str) for c in KEY})
     totals = rows.groupby([*by, "year"], as_index=False)["value_usd"].sum()
-    totals = totals.assign(**{c: "all" for c in names if c not in by})
+    totals = totals.assign(**{c: "all" for c in KEY if c not in by})
     sub, total = to_levels(panel), to_levels(totals)
     row_of = pd.Series(range(len(total.keys)), index=pd.MultiIndex.from_frame(total.keys[by]))
     return sub, total, row_of[pd.MultiIndex.from_frame(sub.keys[by])].to_numpy()

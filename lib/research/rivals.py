@@ -8,8 +8,7 @@ result says so.
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -143,44 +142,34 @@ def _moving_average(weights: Array) -> Array:
 
 def _best(candidates: Sequence[Callable[[], Any]]) -> Any:
     """Fit of least AICc among the candidates that converge; the last one's trouble if none does."""
-    results, trouble = [], None
+    results, troubles = [], []
     for estimate in candidates:
         try:
             results.append(estimate())
         except _UnusableError as error:
-            trouble = error
-    if trouble is not None and not results:
-        raise trouble
+            troubles.append(error)
+    if not results:
+        raise troubles[-1]
     return min(results, key=lambda result: result.aicc)
 
 
 def _fit_checked(estimate: Callable[[], Any]) -> Any:
     """Return what `estimate` does, if its optimiser converged and the library could do its sums."""
-    try:
-        with _known_warnings() as caught:
-            result = estimate()
-    except (np.linalg.LinAlgError, FloatingPointError, ValueError) as error:
-        raise _UnusableError(f"statsmodels failed: {error}") from error
-    outcome = getattr(result, "mle_retvals", None) or {}
-    if any("Convergence" in category for category in caught) or not outcome.get("converged", True):
-        raise _UnusableError("the optimiser did not converge")
-    return result
-
-
-@contextmanager
-def _known_warnings() -> Iterator[list[str]]:
-    """Collect the categories of warnings that fits are known to give; pass on all others."""
     from statsmodels.tools.sm_exceptions import ConvergenceWarning, EstimationWarning
 
-    caught: list[str] = []
-    with warnings.catch_warnings(record=True) as raised:
-        warnings.simplefilter("always")
-        yield caught
-    for one in raised:
-        if issubclass(one.category, (ConvergenceWarning, EstimationWarning, RuntimeWarning)):
-            caught.append(one.category.__name__)  # EstimationWarning: other starting values were taken
-        else:
-            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.simplefilter("ignore", EstimationWarning)  # other starting values were taken
+        warnings.simplefilter("error", ConvergenceWarning)
+        try:
+            result = estimate()
+        except ConvergenceWarning:
+            raise _UnusableError("the optimiser did not converge") from None
+        except (np.linalg.LinAlgError, FloatingPointError, ValueError) as error:
+            raise _UnusableError(f"statsmodels failed: {error}") from error
+    if not (getattr(result, "mle_retvals", None) or {}).get("converged", True):
+        raise _UnusableError("the optimiser did not converge")
+    return result
 
 
 BLOW_UP = 5.0
@@ -234,7 +223,5 @@ def _refuse_absurd(found: Law, z: Array) -> None:
         raise _UnusableError("it fits the record without error, so its intervals mean nothing")
     reach = np.abs(found.means[0]) + 1.96 * np.sqrt(variance)
     limit = BLOW_UP * np.abs(np.diff(z)).max() * np.arange(1, variance.size + 1)
-    if np.any(reach > limit):
-        year = int(np.argmax(reach / limit))
-        times = reach[year] / limit[year] * BLOW_UP
-        raise _UnusableError(f"it blows up: {times:.3g} times the largest change on record a year")
+    if (most := np.max(reach / limit)) > 1:
+        raise _UnusableError(f"it blows up: {most * BLOW_UP:.3g} times the largest change on record a year")

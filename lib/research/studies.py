@@ -27,6 +27,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import nnls
 
 from lib import figures as fig
 from lib import reference
@@ -57,8 +58,6 @@ def _simplex_weights(target: ArrayLike, donors: ArrayLike) -> Array:
     squares (Lawson & Hanson 1974) gives a multiple u = w / (1 + ‖(donors − target) w‖²) of the weights w, so that
     u / Σu is exact: min over s of s²c + (s − 1)² is c / (1 + c), which rises with c.
     """
-    from scipy.optimize import nnls
-
     a = np.asarray(donors, dtype=float) - np.asarray(target, dtype=float)[:, None]
     scale = np.sqrt(np.mean(a**2)) or 1.0  # the trick is exact at any scale, but best conditioned near one
     solution, _ = nnls(np.vstack([a / scale, np.ones(a.shape[1])]), np.append(np.zeros(len(a)), 1.0))
@@ -173,9 +172,7 @@ def _test(levels: Levels, flow: int, donors: NDArray[np.intp], year: int, after:
     return _placebo_test(levels.log[flow, :end], levels.log[donors, :end], before)
 
 
-def _summary(
-    levels: Levels, flow: int, donors: NDArray[np.intp], event: Event, found: _Placebo
-) -> dict[str, float | int]:
+def _summary(levels: Levels, flow: int, donors: NDArray[np.intp], event: Event, found: _Placebo) -> dict:
     before = int((levels.years < event.year).sum())
     earlier = _test(levels, flow, donors, event.year - EARLIER, EARLIER)
     low, high = np.quantile(found.placebo_gaps[:, before:].mean(axis=1), [0.05, 0.95])
@@ -186,21 +183,17 @@ def _summary(
 
 
 BEFORE = (4, 6, 10)
-
 AFTER = 3
 
 CLASSES = (2, 3, 4, 5)
-"""Size classes of `lib.research.panels`: 10–100 mn, 100–500 mn, 0.5–2 bn, 2–10 bn US dollars a year."""
+"""Size classes of `lib.reference`: 10–100 mn, 100–500 mn, 0.5–2 bn, 2–10 bn US dollars a year."""
 
 PER_YEAR = 12
-
 BOOM_YEARS = 2
-
 BOOM_SHARE = 0.1
 """A boom: growth over the last two years before the event among the top tenth of the size class."""
 
 LEVEL = 0.05
-
 DRAWS = 1000
 
 
@@ -243,8 +236,8 @@ def _one_year(levels: Levels, size: int, before: int, year: int) -> pd.DataFrame
             donors = rng.choice(rows[rows != flow], MOST_DONORS, replace=False)
             found = _placebo_test(window[flow], window[donors], before)
             parts.append({"p": found.p, "gap": found.effect, "chosen": chosen})
-    columns = ["p", "gap", "chosen"]
-    return pd.DataFrame(parts, columns=columns).assign(size_class=size, before=before, year=year)
+    found = pd.DataFrame(parts, columns=["p", "gap", "chosen"])
+    return found.assign(size_class=size, before=before, year=year)
 
 
 def _rates(tests: pd.DataFrame) -> dict[str, float]:
@@ -257,9 +250,6 @@ def _rates(tests: pd.DataFrame) -> dict[str, float]:
     rates |= {"rejected_low": float(low), "rejected_high": float(high)}
     rates |= {"rejected_up": float((hit & (tests["gap"] > 0)).mean()), "mean_gap": float(tests["gap"].mean())}
     return rates | {"gap_low": float(gap_low), "gap_high": float(gap_high)}
-
-
-FUELS = "HS27"
 
 
 def _price_and_volume(value: pd.Series, price: pd.Series) -> pd.DataFrame:
@@ -307,7 +297,7 @@ def fuel_study(folder: str | Path, _progress: Progress = iter) -> Tables:
     for flow, of in sides.items():
         rows = with_china[of]
         total = rows.groupby("year")["value_usd"].sum()
-        fuel = rows[rows["product"].astype(str) == FUELS].groupby("year")["value_usd"].sum()
+        fuel = rows[rows["product"].astype(str) == "HS27"].groupby("year")["value_usd"].sum()
         split = _fuel_contributions(fuel, total, oil.reindex(total.index)).rename_axis("year")
         parts.append(split.reset_index().assign(flow=flow))
     order = ["flow", "year", "growth", "fuel_price", "fuel_volume", "other", "fuel_share"]

@@ -292,7 +292,7 @@ def altered() -> dict[str, list[str]]:
     """By name of each table that differs from its checksum, how it differs from the last commit, a line a field."""
     found = {}
     for resource in read_package()["resources"]:
-        if measure(data_dir() / resource["path"]) != (resource["bytes"], resource["hash"]):
+        if measure(read_bytes(data_dir() / resource["path"])) != (resource["bytes"], resource["hash"]):
             lines = _altered_rows(resource)
             found[resource["name"]] = lines[:20] + [f"… and {len(lines) - 20} more"] * (len(lines) > 20)
     return found

@@ -178,7 +178,7 @@ def test_simulated_years_fall_into_the_intervals_as_often_as_promised() -> None:
     sd = np.sqrt(prior.variance * prior.df / rng.chisquare(prior.df, flows))
     lasting = rng.normal(prior.drift, prior.drift_sd, flows)
     r = rng.normal(lasting[:, None], sd[:, None], (flows, 4))
-    part = nowcasts._from_year_so_far(np.ones(flows), evidence.ratio_model(r[:, :3], prior))
+    part = nowcasts._ahead(np.zeros(flows), evidence.ratio_model(r[:, :3], prior))
     for level in (0.5, 0.8, 0.95):
         inside = np.mean(
             np.abs(r[:, 3] - part.location) <= part.scale * stats.t(part.df).ppf((1 + level) / 2)
@@ -265,7 +265,7 @@ def test_last_years_share_is_the_growth_of_the_year_so_far_continued() -> None:
 
 
 def test_on_simulated_panels_intervals_hold_and_the_nowcast_beats_the_plain_ones() -> None:
-    priors, errors, by_size = nowcasts._score_nowcasts(months(flows=150, years=14))
+    priors, errors, by_size = nowcasts._score_nowcasts(months(flows=150, years=14)).values()
     assert errors["method"].nunique() == 6 and errors["year"].between(2005, 2013).all()
     assert priors["origin"].between(2004, 2013).all() and priors["month"].between(1, 11).all()
     laws = errors[errors["method"].isin(["combined", "year_so_far"])]
@@ -301,7 +301,7 @@ def test_kept_scores_improve_with_the_months_and_cover_what_they_promise() -> No
 
 @in_full
 def test_the_kept_tables_are_those_of_the_panels(panel_folder: Path) -> None:
-    priors, errors, by_size = nowcasts._score_nowcasts(panels.load_monthly(panel_folder))
+    priors, errors, by_size = nowcasts.nowcasts(panel_folder).values()
     for name, table in ((PRIOR_FILE, priors), (ERRORS_FILE, errors)):
         pd.testing.assert_frame_equal(read_kept(name), table, check_dtype=False, rtol=2e-3, atol=1e-6)
     assert len(read_kept("nowcast_errors_by_size.csv")) == len(by_size)
