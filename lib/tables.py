@@ -129,7 +129,7 @@ def check_table(
     return rows.copy(), sorted(faults, key=lambda fault: (fault.line, order.get(fault.column, -1)))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=128)
 def _check_content(content: bytes, fields: str) -> tuple[pd.DataFrame, list[Finding]]:
     """Check by itself what a table holds: once for each content, since a command that writes one checks all again."""
     described = json.loads(fields)
