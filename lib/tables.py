@@ -119,11 +119,9 @@ def check_table(
     schema = describe(name)["schema"]
     file = Path(path) if path is not None else data_dir() / describe(name)["path"]
     rows, found = _check_content(read_bytes(file), json.dumps(schema))
-    findings = list(found)
-    if not rows.empty:
-        findings += _check_references(rows, schema)
-        broken = (fault for rule in rules for fault in rule(rows))
-        findings += [(line, column, quote(rows[column][line]), right) for line, column, right in broken]
+    findings = [*found, *_check_references(rows, schema)]
+    broken = (fault for rule in rules if not rows.empty for fault in rule(rows))
+    findings += [(line, column, quote(rows[column][line]), right) for line, column, right in broken]
     faults = [Fault(shown_path(file), *finding) for finding in dict.fromkeys(findings)]
     order = {column: place for place, column in enumerate(rows.columns)}
     return rows.copy(), sorted(faults, key=lambda fault: (fault.line, order.get(fault.column, -1)))
@@ -134,9 +132,8 @@ def _check_content(content: bytes, described: str) -> tuple[pd.DataFrame, list[F
     """Check by itself what a table holds: once for each content, since a command that writes one checks all again."""
     schema = json.loads(described)
     rows, findings = _read_rows(content, [field["name"] for field in schema["fields"]])
-    if not rows.empty:
-        findings += [*_check_fields(rows, schema["fields"]), *_check_unique(rows, schema)]
-    return rows, findings
+    own = [] if rows.empty else [*_check_fields(rows, schema["fields"]), *_check_unique(rows, schema)]
+    return rows, findings + own
 
 
 def _read_rows(content: bytes, names: list[str]) -> tuple[pd.DataFrame, list[Finding]]:
