@@ -28,7 +28,6 @@ from lib.tables import check_table, give_types, is_date, read_table
 ORDER = ["reporter", "partner", "flow", "period_start", "period_end", "unit", "published", "publisher"]
 """The order of the rows, so that an addition is one line of a diff."""
 
-PERIOD_SHAPES = "a year (2013), a quarter (2013-Q2), a month (2013-05), or first and last (2013-01..2013-10)"
 SHAPE = re.compile(r"\d{4}(-Q[1-4]|(-\d\d){0,2})", re.ASCII)
 
 Row = dict[str, str]
@@ -40,7 +39,8 @@ def read_period(text: str) -> tuple[str, str]:
     try:
         start, end = (pd.Period(SHAPE.fullmatch(side)[0]) for side in (first, last or first))  # type: ignore[index]
     except (ValueError, TypeError):  # no such day; not of this shape
-        raise UserError(f"period: found {quote(text)}, expected {PERIOD_SHAPES}") from None
+        shapes = "a year (2013), a quarter (2013-Q2), a month (2013-05), or first and last (2013-01..2013-10)"
+        raise UserError(f"period: found {quote(text)}, expected {shapes}") from None
     return start.start_time.date().isoformat(), end.end_time.date().isoformat()
 
 
@@ -97,8 +97,8 @@ def make_row(values: Row) -> Row:
 
 def read_rows(table: str) -> list[Row]:
     """The rows of a table as text, in the order of the file."""
-    text = read_bytes(data_dir() / describe(table)["path"]).decode("utf-8")
-    return list(csv.DictReader(io.StringIO(text, newline="")))
+    content = read_bytes(data_dir() / describe(table)["path"])
+    return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
 
 
 def countries_to_add(row: Row) -> list[Row]:
@@ -303,10 +303,8 @@ def _altered_rows(resource: dict[str, Any]) -> list[str]:
     before, now = _committed(resource["path"]), read_bytes(data_dir() / resource["path"])
     if before is None:
         return ["no commit to compare it with"]
-    if before == now:
-        return ["the same as in the last commit, which has another checksum for it"]
     if resource["format"] != "csv":
-        return [f"{len(now):,} bytes, other than the {len(before):,} of the last commit"]
+        return [f"{len(now):,} bytes, in the last commit {len(before):,}"]
     try:
         added, removed, changed = compare(resource["name"], before, now)
     except ValueError as error:  # pandas finds no table in it
@@ -314,7 +312,7 @@ def _altered_rows(resource: dict[str, Any]) -> list[str]:
     lines = [f"- {name}" for name in removed.index]
     lines += [printable(f"+ {name}: {', '.join(filter(None, row))}") for name, *row in added.itertuples()]
     lines += [f"~ {name}: {column}: {quote(old)} → {quote(new)}" for name, column, old, new in changed]
-    return lines or ["the same rows, written otherwise"]
+    return lines or ["the same rows as in the last commit"]
 
 
 def compare(table: str, before: bytes, after: bytes) -> Difference:
