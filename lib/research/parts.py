@@ -36,11 +36,10 @@ def _estimate_weight(
         now = int(np.searchsorted(sub.years, origin))
         classes = size_class(np.exp(sub.log[:, now]))
         difference = _differences(parent, origin)[parent_of]
-        used = (classes >= MAIN_CLASS) & ~np.isnan(difference)
+        used, table = (classes >= MAIN_CLASS) & ~np.isnan(difference), estimate(sub, origin)
         for horizon in HORIZONS:
             if now + horizon < len(sub.years):
                 outcome = backtest.realised(sub, [now], horizon, "average", True)[:, 0]
-                table = estimate(sub, origin)
                 score = [
                     _brier(table, classes[used], weight * difference[used], outcome[used], horizon)
                     for weight in (0, 1)
