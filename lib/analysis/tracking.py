@@ -27,7 +27,7 @@ PROBABILITY = "probability"
 NO_FORECAST = "ESCAP current status"  # says how much of the way is done, and not whether the rest will be
 
 
-def reading_days(case: GoalCase) -> list[date]:
+def _reading_days(case: GoalCase) -> list[date]:
     """The last days of the years from the first after the base to the deadline, as far as the case's day.
 
     While the goal is running, the case's day itself is the last of them.
@@ -39,13 +39,13 @@ def reading_days(case: GoalCase) -> list[date]:
 
 
 def year_by_year(case: GoalCase) -> pd.DataFrame:
-    """What could be read on each of the `reading_days`, from what had been published by then: one row a day and source.
+    """What could be read on each of the `_reading_days`, from what had been published by then: one row a day and source.
 
     `who` is a tracker or "probability", `latest_year` the last whose level was known, `on_track` True, False or missing. Days
     on which the record had no base or no later level are absent.
     """
     rows: list[tuple[Any, ...]] = []
-    for day in reading_days(case):
+    for day in _reading_days(case):
         try:
             answer = outlook.of(case.model_copy(update={"as_of": day}))
         except UserError:  # on that day the record had no level for the base yet: nobody could judge

@@ -21,7 +21,7 @@ LEAST_VALUES = 8  # fewer leave no room for two segments of three and a choice b
 STILL = 1e-4  # log growth whose range is less stands still: published digits could not tell it from that
 
 
-def log_trend(levels: pd.Series) -> tuple[float, float, float]:
+def _log_trend(levels: pd.Series) -> tuple[float, float, float]:
     """Growth a year by least squares of log level on the calendar year, with a 95 % interval: (rate, low, high), fractions.
 
     Gaps are no harm, nor years without trade, which are left out: the regressor is the year. Standard errors are Newey &
@@ -55,7 +55,7 @@ def summary(levels: dict[str, pd.Series], goal_rate: float) -> pd.DataFrame:
             continue
         first, last = int(known.index[0]), int(known.index[-1])
         pace = cagr(known[first], known[last], last - first) if last > first else np.nan
-        trend, low, high = log_trend(known)
+        trend, low, high = _log_trend(known)
         # Less than a twentieth of a per cent is no course.
         course = "stood" if abs(pace) < 0.0005 else "grew" if pace > 0 else "fell"
         row = {"name": name, "first": first, "last": last, "course": "alone" if np.isnan(pace) else course}

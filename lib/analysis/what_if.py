@@ -110,10 +110,10 @@ def panel(case: GoalCase, live: bool | None = None) -> Panel:
     still = answer_html(outlook.of(case))
     if live is None:
         live = OPEN_IN_JUPYTER in os.environ
-    return Panel(still, build(case) if live else None)
+    return Panel(still, _build(case) if live else None)
 
 
-def build(case: GoalCase) -> Any:
+def _build(case: GoalCase) -> Any:
     """The widgets, in line with the case, and what they show below them."""
     try:
         import ipywidgets as widgets

@@ -127,7 +127,7 @@ def _changes(case: cases.TrendCase) -> Iterator[list[Any]]:
         before = now
 
 
-def levels_on(days: list[list[Any]], day: str) -> dict[int, Level]:
+def _levels_on(days: list[list[Any]], day: str) -> dict[int, Level]:
     """The levels known on a day (ISO), by year, from the changes up to it."""
     known: dict[int, Level] = {}
     for changed_on, changed in days:
@@ -191,7 +191,7 @@ def _first_day(days: list[list[Any]], base_year: int, announced: str) -> str | N
     """The first day from the announcement on that had a level for the base; None without any."""
     told = fig.last_days(pd.Series([announced])).iloc[0].date().isoformat()
     later = [told, *(day for day, _ in days if day > told)]
-    return next((day for day in later if base_year in levels_on(days, day)), None)
+    return next((day for day in later if base_year in _levels_on(days, day)), None)
 
 
 # --- what a day knew beside the record ---

@@ -10,7 +10,7 @@ from lib import figures as fig
 from lib import plots
 from lib.analysis import movers, policies, trends
 from lib.analysis.cases import DriverCase, PolicyCase
-from lib.analysis.policies import Step, read_policies
+from lib.analysis.policies import _read_policies, _Step
 from lib.errors import UserError
 from lib.reference import read_kept
 from lib.research import panels, studies
@@ -156,7 +156,7 @@ def close(figures: list) -> None:
 
 
 def test_every_policy_of_the_article_has_its_row(policy_view):
-    assert list(read_policies(fig.load_events()).query("named")["policy"].unique()) == NAMED
+    assert list(_read_policies(fig.load_events()).query("named")["policy"].unique()) == NAMED
     found = policy_view.evidence.query("named")
     assert list(found["policy"]) == NAMED
     assert set(found["conclusion"]) == {policies.KNOWN_NOTHING}
@@ -164,7 +164,7 @@ def test_every_policy_of_the_article_has_its_row(policy_view):
 
 @pytest.mark.parametrize(
     "policy",
-    list(read_policies(fig.load_events()).itertuples()),
+    list(_read_policies(fig.load_events()).itertuples()),
     ids=lambda one: f"{one.policy} {one.reporter}",
 )
 def test_every_policy_is_read_where_its_event_was_felt(policy):
@@ -190,7 +190,7 @@ def test_a_policy_of_an_unknown_reporter_is_refused():
     with pytest.raises(
         UserError, match=r'events.csv:2: reporters: found "Harbn", expected names of reporters'
     ):
-        read_policies(events)
+        _read_policies(events)
 
 
 @pytest.mark.parametrize(
@@ -211,11 +211,11 @@ CONTROLS = read_kept("policy_tests.csv").query("event == 'pipeline 2011'")
 NO_CONTROLS = CONTROLS.iloc[:0]
 
 
-def steps(p: float, beside_oil: float | None, *lows: float) -> tuple[Step | None, Step | None]:
+def steps(p: float, beside_oil: float | None, *lows: float) -> tuple[_Step | None, _Step | None]:
     """A step and the same beside oil, with these p-values; or across a gap, with these ends of their intervals."""
     if lows:
-        return tuple(Step(0.5, low, 0.9) for low in lows)
-    return tuple(None if one is None else Step(0.5, 0.1, 0.9, one, 20, 1) for one in (p, beside_oil))
+        return tuple(_Step(0.5, low, 0.9) for low in lows)
+    return tuple(None if one is None else _Step(0.5, 0.1, 0.9, one, 20, 1) for one in (p, beside_oil))
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def steps(p: float, beside_oil: float | None, *lows: float) -> tuple[Step | None
     ],
 )
 def test_conclusions_follow_by_rule(found, controls, conclusion):
-    assert policies.conclude(*found, controls, 0.05) == conclusion
+    assert policies._conclude(*found, controls, 0.05) == conclusion
 
 
 def test_controls_speak_to_the_trade_of_the_country_alone(policy_view):

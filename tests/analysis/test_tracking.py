@@ -111,7 +111,7 @@ def test_days_on_which_the_base_was_not_known_are_absent():
 
 def test_a_goal_that_is_running_is_read_also_on_the_day_of_the_case():
     case = TrackerCase(reporter="China", goal="25 %", base_year=2024, deadline=2028)
-    assert tracking.reading_days(case) == [date(2025, 12, 31), date(2026, 11, 24)]
+    assert tracking._reading_days(case) == [date(2025, 12, 31), date(2026, 11, 24)]
     found = read(case)
     assert set(found["day"]) == {date(2026, 11, 24)} and set(found["latest_year"]) == {2025}
     assert verdicts(case)[0].outcome == "open"
@@ -120,11 +120,11 @@ def test_a_goal_that_is_running_is_read_also_on_the_day_of_the_case():
 
 
 def test_reading_days_end_with_the_deadline_or_the_day():
-    assert tracking.reading_days(PROVINCE) == [date(year, 12, 31) for year in range(2006, 2011)]
+    assert tracking._reading_days(PROVINCE) == [date(year, 12, 31) for year in range(2006, 2011)]
     early = PROVINCE.model_copy(update={"as_of": date(2008, 12, 31)})
-    assert tracking.reading_days(early) == [date(year, 12, 31) for year in range(2006, 2009)]
+    assert tracking._reading_days(early) == [date(year, 12, 31) for year in range(2006, 2009)]
     before = PROVINCE.model_copy(update={"as_of": date(2005, 6, 30)})
-    assert tracking.reading_days(before) == []
+    assert tracking._reading_days(before) == []
 
 
 def test_nothing_to_read_gives_empty_tables_and_says_so():

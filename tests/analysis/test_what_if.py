@@ -51,7 +51,7 @@ def test_levels_of_a_day_are_those_of_the_series(payload: dict[str, Any]) -> Non
             first = date.fromisoformat(days[0][0])
             day = first + random.random() * (date(2026, 11, 24) - first)
             series = TrendCase.model_construct(**names, currency=currency, as_of=day).series()
-            known = what_if_data.levels_on(days, day.isoformat())
+            known = what_if_data._levels_on(days, day.isoformat())
             assert {year: level[0] for year, level in known.items()} == series["value_mn"].to_dict()
             assert [payload["grades"][known[year][1]] for year in series.index] == series["grade"].to_list()
             assert [known[year][2] for year in series.index] == series["figure_id"].to_list()

@@ -86,7 +86,7 @@ def test_another_flow_brings_its_days_bases_and_deadlines(box: Any) -> None:
 def test_a_level_goal_stands_at_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ipywidgets")
     case = GoalCase.check({"goal": "300 USD mn"})
-    assert field(what_if.build(case), "% a year").value == pytest.approx(100 * case.make_goal().rate)
+    assert field(what_if._build(case), "% a year").value == pytest.approx(100 * case.make_goal().rate)
 
 
 def test_text_from_outside_is_text() -> None:
@@ -101,7 +101,7 @@ def test_missing_widgets_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     with pytest.raises(UserError, match="uv sync --group lab"):
-        what_if.build(GoalCase())
+        what_if._build(GoalCase())
 
 
 def test_the_grid_agrees_with_the_answer_of_each_case() -> None:

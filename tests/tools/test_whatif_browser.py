@@ -105,7 +105,7 @@ def cases(flow: tuple[str, str, str]) -> list[GoalCase]:
         }
         for currency, days in levels.items()
         for day in {days[0][0], days[len(days) // 2][0], days[-1][0], "2026-11-24"}
-        for base in what_if_data.levels_on(days, day)
+        for base in what_if_data._levels_on(days, day)
         for goal in GOALS
         for years in DEADLINES
         if not (currency == "CNY" and "USD" in goal)
