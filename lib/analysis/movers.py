@@ -21,8 +21,6 @@ from lib.errors import UserError
 from lib.growth import log_growth
 from lib.reference import prior_for
 
-PARTS = {"yuan": "yuan against dollar", "prices": "China's prices, in yuan", "real": "quantity (the rest)"}
-
 DRIVERS = {
     "oil": "oil price (Brent, dollars)",
     "rouble": "dollars a rouble",
@@ -85,21 +83,6 @@ def _longest_run(level: pd.Series) -> pd.Series:
     return max((run for _, run in runs), key=lambda run: (len(run), run.index[-1]), default=rates)
 
 
-def currency_parts(view: View) -> pd.DataFrame:
-    """Log growth in dollars of the subject (growth) as that of yuan, Chinese prices and the rest (`PARTS`), by year.
-
-    Prices are those of China's output in yuan: nominal GDP in yuan / real GDP. Years in which any of them is not
-    known are left out; none is left without China.
-    """
-    if not view.with_china:
-        return pd.DataFrame(columns=["growth", *PARTS])
-    names = ("cny_per_usd", "china_gdp_current_usd", "china_gdp_real_growth_pct")
-    cny, gdp, real = (fig.covariate(name).loc[: view.case.as_of.year - 1] for name in names)
-    prices = log_growth(gdp * cny) - np.log1p(real / 100)
-    parts = pd.DataFrame({"growth": log_growth(view.usd), "yuan": log_growth(1 / cny), "prices": prices})
-    return parts.assign(real=parts["growth"] - parts["yuan"] - parts["prices"]).dropna()
-
-
 def parts_of_whole(view: View) -> pd.DataFrame:
     """Each smaller flow in the next larger one, by year.
 
@@ -141,27 +124,6 @@ def both_flows(view: View) -> pd.DataFrame:
     return found.rename_axis("year").reset_index()[names]
 
 
-def aside(family: dict[str, pd.Series], year: int) -> pd.DataFrame:
-    """How much of the growth of each flow over its whole record one year brought.
-
-    Returns
-    -------
-    Frame, one row a flow of three levels and more among which that year's growth is: name, first, last (years),
-    with_year (growth a year over the record), without_year (of the other years, as if that year had not been), in_year
-    (its growth), share (its part of the log growth in all); fractions.
-    """
-    rows = []
-    for name, level in family.items():
-        log = np.log(level.dropna())
-        if {year - 1, year} <= set(log.index) and len(log) >= 3:
-            total, own = log.iloc[-1] - log.iloc[0], log[year] - log[year - 1]
-            years = log.index[-1] - log.index[0]
-            rates = np.expm1([total / years, (total - own) / (years - 1), own])
-            rows.append((name, log.index[0], log.index[-1], *rates, own / total if total else np.nan))
-    columns = ["name", "first", "last", "with_year", "without_year", "in_year", "share"]
-    return pd.DataFrame(rows, columns=columns)
-
-
 def drivers(before: int) -> pd.DataFrame:
     """Log growth of each driver (columns, `DRIVERS`) by year, from years that ended before a calendar year.
 
@@ -190,11 +152,6 @@ def ols(table: pd.DataFrame, lags: int = 0) -> Any:
     return OLS(table["growth"], design).fit(**(errors if lags else {}))
 
 
-def _is_thin(table: pd.DataFrame) -> bool:
-    """Whether a table of growth and drivers is too short for a fit, or its growth never changes."""
-    return len(table) < LEAST_YEARS or is_still(table["growth"])
-
-
 def coefficients(table: pd.DataFrame) -> pd.DataFrame:
     """Least squares of growth on the drivers (a column each, by year), and how fragile it is.
 
@@ -205,7 +162,7 @@ def coefficients(table: pd.DataFrame) -> pd.DataFrame:
     year is left out in turn) and firm (significant at 5 % and of one sign throughout). R² stands in `attrs["r2"]`.
     Empty for fewer than `LEAST_YEARS` years, or growth that never changes.
     """
-    if _is_thin(table):
+    if len(table) < LEAST_YEARS or is_still(table["growth"]):
         return pd.DataFrame()
     fitted = ols(table, lags=2)
     found = fitted.conf_int().set_axis(["low", "high"], axis=1).drop(index="const")
@@ -217,19 +174,6 @@ def coefficients(table: pd.DataFrame) -> pd.DataFrame:
     found = found.assign(firm=(found["p"] <= 0.05) & (found["least"] * found["most"] > 0))
     found.attrs = {"r2": float(fitted.rsquared)}
     return found
-
-
-def explained(table: pd.DataFrame) -> pd.DataFrame:
-    """Each year's growth as what each driver contributes, the constant and the residual: they add up exactly.
-
-    Columns are those, `growth`, and `fit` (growth without the residual); no row where `coefficients` has none.
-    """
-    if _is_thin(table):
-        return pd.DataFrame(columns=["growth", "fit", "residual"])
-    fitted = ols(table)
-    slopes, growth = fitted.params.drop("const"), table["growth"]
-    rest = {"const": fitted.params["const"], "residual": fitted.resid}
-    return (table[slopes.index] * slopes).assign(**rest, growth=growth, fit=growth - fitted.resid)
 
 
 def forecasts(level_usd_mn: pd.Series, drivers: pd.DataFrame) -> pd.DataFrame:

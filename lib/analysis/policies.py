@@ -203,11 +203,3 @@ def _conclude(alone: _Step | None, beside_oil: _Step | None, controls: pd.DataFr
         return WITH_OIL
     worst = controls.groupby(["exporter", "importer"])["p"].max()  # over the pools of donors
     return ORDINARY if len(worst) and worst.min() > level else STANDS_OUT
-
-
-def when(date: str) -> float:
-    """A date as a decimal year, for a time axis: the middle of a year or month where no day is known."""
-    parts = [int(part) for part in date.split("-")]
-    month = (parts[1] - 1) if len(parts) > 1 else 6
-    day = (parts[2] - 1) / 31 if len(parts) > 2 else 0.5 * (len(parts) > 1)
-    return round(parts[0] + (month + day) / 12, 4)

@@ -10,7 +10,6 @@ import pandas as pd
 
 from lib import fetched
 from lib import figures as fig
-from lib.analysis import plausibility
 from lib.analysis.plausibility import Row, base_of, mirrored, prepare, with_growth
 from lib.cases import FlowCase
 from lib.economies import pair_name
@@ -146,16 +145,3 @@ def _printed_again(rows: list[Row]) -> Iterator[Revised]:
         before = earlier.get(row.figure_id)
         if before and row.known_from > before.known_from:
             yield row, before, row.value_mn, 0.0
-
-
-def flags(known: pd.DataFrame) -> pd.DataFrame:
-    """The flags of `lib.analysis.plausibility` on the reporters' figures, with the status that each figure has.
-
-    `settled` is whether that status says what is wrong, `meaning` what the rule says, in words.
-    """
-    found = plausibility.find_flags(known, fig.covariate("cny_per_usd"), fig.parents())
-    status = known.drop_duplicates("figure_id").set_index("figure_id")[["status", "ours"]]
-    found = found.join(status, on="figure_id")
-    found = found[found["ours"].astype("bool")].drop(columns="ours").reset_index(drop=True)
-    meaning = found["rule"].map(lambda name: plausibility.RULES[name].meaning)
-    return found.assign(settled=~found["status"].isin(plausibility.UNDOUBTED), meaning=meaning)

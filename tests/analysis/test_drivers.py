@@ -77,12 +77,6 @@ def test_leaving_a_year_out_is_a_fit_without_it():
     assert found.to_list() == pytest.approx([min(without), max(without)])
 
 
-def test_contributions_of_drivers_add_up():
-    parts = movers.explained(random_table(3, slope=0.2))
-    total = parts[["oil", "gdp", "const", "residual"]].sum(axis=1)
-    np.testing.assert_allclose(total, parts["growth"], atol=1e-12)
-
-
 def test_to_too_few_years_nothing_is_fitted():
     assert movers.coefficients(random_table(4, n=11)).empty
 
