@@ -5,7 +5,6 @@ sample: *known* regressions use what the drivers did up to the origin, *foresigh
 year forecast, which nobody is. Both are fitted to the years up to the origin only.
 """
 
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,11 +12,9 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from lib import figures as fig
-from lib import growth
 from lib import law as laws
 from lib.analysis.cases import DriverCase
 from lib.analysis.trends import is_still
-from lib.errors import UserError
 from lib.growth import log_growth
 from lib.reference import prior_for
 
@@ -81,47 +78,6 @@ def _longest_run(level: pd.Series) -> pd.Series:
     rates = log_growth(level).dropna()
     runs = rates.groupby((rates.index.to_series().diff() != 1).cumsum().to_numpy())
     return max((run for _, run in runs), key=lambda run: (len(run), run.index[-1]), default=rates)
-
-
-def parts_of_whole(view: View) -> pd.DataFrame:
-    """Each smaller flow in the next larger one, by year.
-
-    Returns
-    -------
-    Frame with part, whole (names), year, share, growth (of the whole), from_part and from_rest (contributions that
-    add up to it; NaN next to a gap); fractions.
-    """
-    names = ["part", "whole", "year", "share", "growth", "from_part", "from_rest"]
-    rows = [pd.DataFrame(columns=names)]
-    for small, large in pairwise(view.family):
-        known = pd.DataFrame({"part": view.family[small], "whole": view.family[large]}).dropna()
-        split = pd.DataFrame({"part": known["part"], "rest": known["whole"] - known["part"]})
-        moved = growth.contributions(split) if (split >= 0).all(axis=None) and len(split) else split * np.nan
-        found = moved.add_prefix("from_").assign(growth=moved.sum(axis=1, skipna=False))
-        found = found.assign(part=small, whole=large, share=known["part"] / known["whole"])
-        rows.append(found.rename_axis("year").reset_index()[names])
-    return pd.concat(rows[1:] or rows, ignore_index=True)
-
-
-def both_flows(view: View) -> pd.DataFrame:
-    """Exports and imports of the subject, by year of which both and those a year before are known; fractions.
-
-    `growth` is that of their sum, `export` and `import` what each contributed to it.
-    """
-    names, parts = ["year", "growth", "export", "import", "import_share"], {}
-    for flow in ("export", "import") if view.case.flow == "total" else ():
-        case = view.case.model_copy(update={"reporter": view.subject, "flow": flow})
-        try:
-            parts[flow] = case.series()["value_mn"]
-        except UserError:  # the record has no such flow, or the day knew none
-            continue
-    both = pd.DataFrame(parts).dropna()
-    if len(parts) < 2 or both.empty:
-        return pd.DataFrame(columns=names)
-    moved = growth.contributions(both).dropna()
-    share = (both["import"] / both.sum(axis=1)).reindex(moved.index)
-    found = moved.assign(growth=moved.sum(axis=1), import_share=share)
-    return found.rename_axis("year").reset_index()[names]
 
 
 def drivers(before: int) -> pd.DataFrame:

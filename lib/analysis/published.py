@@ -13,19 +13,6 @@ from lib import figures as fig
 from lib.analysis.plausibility import Row, base_of, mirrored, prepare, with_growth
 from lib.cases import FlowCase
 from lib.economies import pair_name
-from lib.series import Level, offers
-
-
-def candidates(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> pd.DataFrame:
-    """Every level that the figures of a flow offer for a year (`lib.series.offers`), sorted by year and preference.
-
-    Returns
-    -------
-    Frame: year, value_mn, grade, figure_id, status, authority, chosen (one True a year).
-    """
-    found = pd.DataFrame(offers(figures, currency, rates), columns=list(Level._fields))
-    found = found.drop(columns="currency").astype({"year": "int64", "value_mn": "float64"})
-    return found.assign(chosen=~found.duplicated("year"))
 
 
 def coverage(names: pd.Series, record: pd.DataFrame) -> pd.DataFrame:

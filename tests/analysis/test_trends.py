@@ -21,8 +21,15 @@ CHINA = TrendCase(reporter="China")
 spells = made("02", "spells")
 
 
+def summary_of(levels: dict[str, pd.Series], goal_rate: float) -> pd.DataFrame:
+    """What notebook 02 makes of levels."""
+    given = {"levels": levels, "goal_rate": goal_rate}
+    rates = {name: growth.yoy(level) for name, level in levels.items()}
+    return made("02", "paces", "course", "summary", rates=rates, **given)
+
+
 def summary(levels: dict[str, pd.Series]) -> pd.DataFrame:
-    return trends.summary(levels, 0.25).set_index("name", drop=False)
+    return summary_of(levels, 0.25).set_index("name", drop=False)
 
 
 def exponential(rate: float, years: range, noise: float = 0.0) -> pd.Series:
@@ -36,16 +43,16 @@ def exponential(rate: float, years: range, noise: float = 0.0) -> pd.Series:
 
 @given(rate=st.floats(-0.3, 0.6), n=st.integers(6, 30))
 def test_a_trend_of_constant_growth_is_that_growth_without_doubt(rate, n):
-    found = trends._log_trend(exponential(rate, range(2000, 2000 + n)))
+    found = trends.log_trend(exponential(rate, range(2000, 2000 + n)))
     assert found == pytest.approx((rate, rate, rate), abs=1e-9)
 
 
 def test_gaps_and_missing_values_do_not_bend_a_trend():
     level = exponential(0.1, range(2000, 2020))
     holed = level.drop([2003, 2004, 2011])
-    assert trends._log_trend(holed)[0] == pytest.approx(0.1)
+    assert trends.log_trend(holed)[0] == pytest.approx(0.1)
     holed[2007] = np.nan
-    assert trends._log_trend(holed)[0] == pytest.approx(0.1)
+    assert trends.log_trend(holed)[0] == pytest.approx(0.1)
 
 
 def test_the_interval_is_that_of_newey_and_west_with_two_lags():
@@ -58,19 +65,19 @@ def test_the_interval_is_that_of_newey_and_west_with_two_lags():
     score = x * (y - y.mean() - slope * x)
     long_run = score @ score + sum(2 * (1 - lag / 3) * (score[lag:] @ score[:-lag]) for lag in (1, 2))
     half = stats.t.ppf(0.975, 23) * np.sqrt(long_run) / (x @ x)
-    found = trends._log_trend(level)
+    found = trends.log_trend(level)
     assert found == pytest.approx(tuple(np.expm1([slope, slope - half, slope + half])), rel=1e-6)
 
 
 def test_five_levels_carry_no_trend():
-    assert all(np.isnan(trends._log_trend(exponential(0.1, range(2000, 2005)))))
-    assert not np.isnan(trends._log_trend(exponential(0.1, range(2000, 2006)))[0])
+    assert all(np.isnan(trends.log_trend(exponential(0.1, range(2000, 2005)))))
+    assert not np.isnan(trends.log_trend(exponential(0.1, range(2000, 2006)))[0])
 
 
 @given(scale=st.floats(1e-3, 1e3))
 def test_a_trend_does_not_depend_on_the_unit(scale):
     level = exponential(0.08, range(2000, 2015), noise=0.2)
-    assert trends._log_trend(level * scale) == pytest.approx(trends._log_trend(level), rel=1e-8)
+    assert trends.log_trend(level * scale) == pytest.approx(trends.log_trend(level), rel=1e-8)
 
 
 # --- the summary ---
@@ -168,7 +175,7 @@ def test_every_flow_gives_tables_without_holes_or_says_what_is_missing(currency,
         worked += 1
         levels = {m.reporter: m.series()["value_mn"] for m in [case, *outlook.lineage(case)]}
         rates = {name: growth.yoy(level) for name, level in levels.items()}
-        found = trends.summary(levels, case.yearly_rate())
+        found = summary_of(levels, case.yearly_rate())
         known = ["name", "first", "last", "course", "pace", "rates", "reached"]
         assert found[known].notna().all(axis=None) and spells(rates, 0.25).notna().all(axis=None)
         assert found.loc[0, "name"] == case.reporter
