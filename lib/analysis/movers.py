@@ -133,13 +133,12 @@ def coefficients(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def forecasts(level_usd_mn: pd.Series, drivers: pd.DataFrame) -> pd.DataFrame:
-    """Forecasts of each year's log growth from the year before, by model, with their scores.
+    """Forecasts of each year's log growth from the year before, by model.
 
     Returns
     -------
-    Frame: origin, year (the one forecast), model, location, scale, df, error (location − what came), crps, inside
-    (whether the 80 % interval held it); origins from `LEAST_RATES` rates on for which all models can be fitted and
-    judged, none before a gap; no row where growth never changes.
+    Frame: origin, year (the one forecast), model, location, scale, df and came; origins from `LEAST_RATES` rates on for
+    which all models can be fitted and judged, none before a gap; no row where growth never changes.
     """
     growth = log_growth(level_usd_mn).dropna()
     table = pd.concat([growth.rename("growth"), drivers], axis=1).sort_index()
@@ -160,7 +159,7 @@ def forecasts(level_usd_mn: pd.Series, drivers: pd.DataFrame) -> pd.DataFrame:
             found[f"{label}, known"] = _predicted(lagged.loc[: origin + 1], names)
             found[f"{label}, foresight"] = _predicted(table.loc[complete].loc[: origin + 1], names)
         rows += [(origin, origin + 1, model, *law, growth[origin + 1]) for model, law in found.items()]
-    return _scored(pd.DataFrame(rows, columns=["origin", "year", "model", "location", "scale", "df", "came"]))
+    return pd.DataFrame(rows, columns=["origin", "year", "model", "location", "scale", "df", "came"])
 
 
 def _predicted(table: pd.DataFrame, names: list[str]) -> tuple[float, float, float]:
@@ -171,28 +170,22 @@ def _predicted(table: pd.DataFrame, names: list[str]) -> tuple[float, float, flo
     return float(ahead.predicted_mean[0]), float(ahead.se_obs[0]), float(fitted.df_resid)
 
 
-def _scored(found: pd.DataFrame) -> pd.DataFrame:
-    """Forecasts with error, CRPS and whether the 80 % interval held what came."""
+def summary(found: pd.DataFrame) -> pd.DataFrame:
+    """Scores of `forecasts` by model over all years, in their order, in log growth; empty without any.
+
+    `inside` is the share of 80 % intervals that held what came, `better` counts years in which its CRPS beat the core's, of
+    `years`.
+    """
     if found.empty:
-        return found
+        return pd.DataFrame()
     import scoringrules
 
     error, scale = found["location"] - found["came"], found["scale"].clip(lower=1e-6)
     law = (found[name].to_numpy() for name in ("came", "df", "location"))
-    crps = scoringrules.crps_t(*law, scale.to_numpy())
-    return found.assign(error=error, crps=crps, inside=error.abs() <= scale * stdtrit(found["df"], 0.9))
-
-
-def summary(found: pd.DataFrame) -> pd.DataFrame:
-    """Scores by model over all years, in the order of `forecasts`, in log growth; empty without any.
-
-    `inside` is the share of intervals that held, `better` counts years in which its CRPS beat the core's, of `years`.
-    """
-    if found.empty:
-        return pd.DataFrame()
-    core = found[found["model"] == "core"].set_index("year")["crps"]
-    better = found["crps"] < found["year"].map(core)
-    rows = found.assign(better=better, rmse=found["error"] ** 2, mae=found["error"].abs(), years=1)
+    rows = found.assign(crps=scoringrules.crps_t(*law, scale.to_numpy()), rmse=error**2, mae=error.abs())
+    core = rows[rows["model"] == "core"].set_index("year")["crps"]
+    better = rows["crps"] < rows["year"].map(core)
+    rows = rows.assign(inside=rows["mae"] <= scale * stdtrit(found["df"], 0.9), better=better, years=1)
     how = {"rmse": "mean", "mae": "mean", "crps": "mean", "inside": "mean", "better": "sum", "years": "sum"}
     scores = rows.groupby("model", sort=False).agg(how)
     return scores.assign(rmse=np.sqrt(scores["rmse"]))

@@ -17,10 +17,11 @@ pytestmark = pytest.mark.usefixtures("tables_read_once")
 
 
 @pytest.fixture
-def box() -> Any:
+def box(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The live widgets of the default case."""
     pytest.importorskip("ipywidgets")
-    return what_if.panel(GoalCase(), live=True).box
+    monkeypatch.setenv(what_if.OPEN_IN_JUPYTER, "notebooks/91_what_if.ipynb")
+    return what_if.panel(GoalCase()).box
 
 
 def field(box: Any, name: str) -> Any:
