@@ -60,9 +60,6 @@ def _half_unit(value: float) -> float:
     return 0.5 * 10.0 ** -len(text.partition(".")[2])
 
 
-Key = Callable[[Row], Any]
-
-
 def _ours(row: Row) -> Any:
     return row.of, row.period
 
@@ -71,7 +68,9 @@ def _levels(rows: list[Row]) -> list[Row]:
     return [row for row in rows if not math.isnan(row.log)]
 
 
-def _beside(rows: list[Row], key: Key, theirs: Key | None = None) -> Iterator[tuple[Row, list[Row]]]:
+def _beside(
+    rows: list[Row], key: Callable[[Row], Any], theirs: Callable[[Row], Any] | None = None
+) -> Iterator[tuple[Row, list[Row]]]:
     """Each level with the others whose key (`theirs`, where it is another) is its own, where there is one."""
     known, levels = defaultdict(list), _levels(rows)
     for row in levels:

@@ -1,4 +1,4 @@
-"""What the record holds for a flow and the larger ones: coverage, status, conflicts, mirrors, revisions, doubts."""
+"""What the record holds for a flow and the larger ones: coverage, conflicts, mirrors and revisions."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
