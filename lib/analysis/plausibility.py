@@ -43,10 +43,8 @@ def prepare(figures: pd.DataFrame, rates: pd.Series) -> list[Row]:
     first, last = ((rows[name] - pd.Timestamp(0)).dt.days for name in ("period_start", "period_end"))
     added = {"rate": rate, "log": log, "pace": log - np.log(last - first + 1), "middle": (first + last) / 2}
     rows = rows.assign(**added, period=list(zip(first, last, strict=True)), slip="")
-    columns = {name: rows[name].tolist() for name in rows}  # `to_dict` takes three times as long
-    found = [
-        SimpleNamespace(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)
-    ]
+    names, columns = list(rows), (rows[name].tolist() for name in rows)  # `to_dict` takes three times as long
+    found = [SimpleNamespace(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
     for row in found:
         row.of = row.reporter, row.partner, row.flow
         row.half = _half_unit(row.value) / row.value if row.value > 0 else math.nan
@@ -244,14 +242,14 @@ def _same_number(rows: list[Row]) -> Iterator[_Doubt]:
 def _growth_against_levels(rows: list[Row]) -> Iterator[_Doubt]:
     """Printed growth that fits no level of the same months a year earlier; the side with fewer texts is doubted."""
     misfits = [(row, levels) for row, levels in with_growth(rows) if not any(one.fits for one in levels)]
-    later = Counter(_ours(row) for row, _ in misfits)
-    earlier = Counter(
-        of for of, _ in {(_ours(row), one.level.figure_id) for row, levels in misfits for one in levels}
-    )
+    texts = Counter(_ours(row) for row, _ in misfits)
+    earlier: dict[Any, set[str]] = defaultdict(set)
+    for row, levels in misfits:
+        earlier[_ours(row)] |= {one.level.figure_id for one in levels}
     doubted, based = set(), []
     for row, levels in misfits:
         against = [one.level for one in levels]
-        if later[_ours(row)] > earlier[_ours(row)]:
+        if texts[_ours(row)] > len(earlier[_ours(row)]):
             based += [(row, one) for one in against]
         else:
             doubted.add(row.figure_id)
