@@ -353,7 +353,7 @@ def test_kept_weights_are_shares_and_placebos_keep_to_their_level():
     assert (shares["boom"] > 2 * 0.05).all()
 
 
-def test_a_planted_step_is_found_against_every_pool(tmp_path, monkeypatch):
+def test_a_planted_step_is_found_against_every_pool(tmp_path):
     """A to B steps up by one log unit in 2011; nothing else does anything but wander."""
     rng = np.random.default_rng(4)
     pairs = [
@@ -371,8 +371,7 @@ def test_a_planted_step_is_found_against_every_pool(tmp_path, monkeypatch):
         for year, value in zip(years, path, strict=True)
     ]
     pd.DataFrame(rows).to_parquet(tmp_path / panels.BACI.file)
-    monkeypatch.setattr(studies, "EVENTS", [studies.Event("planted", "AAA", "BBB", 2011, 3)])
-    found = studies.policy_study(tmp_path)
+    found = studies.policy_study(tmp_path, events=[studies.Event("planted", "AAA", "BBB", 2011, 3)])
     tests = found["policy_tests.csv"]
     assert list(tests["pool"]) == list(studies.POOLS)
     np.testing.assert_allclose(tests["effect"], 1, atol=0.2)
@@ -396,14 +395,14 @@ def test_donors_are_chosen_by_years_before_the_event_alone(panel_folder):
     shaken = levels.log.copy()
     shaken[:, late] += np.random.default_rng(0).standard_normal((len(shaken), late.sum()))
     for pool in studies.POOLS:
-        flow, donors = studies.find_donors(levels, event, pool)
-        again = studies.find_donors(levels._replace(log=shaken), event, pool)
+        flow, donors = studies._find_donors(levels, event, pool)
+        again = studies._find_donors(levels._replace(log=shaken), event, pool)
         assert again[0] == flow
         np.testing.assert_array_equal(again[1], donors)
 
 
 def test_a_placebo_year_can_be_computed_again(panel_folder):
     levels = panels.load(panels.BACI, panel_folder)
-    once, twice = (studies.one_year(levels, 4, 6, 2010) for _ in range(2))
+    once, twice = (studies._one_year(levels, 4, 6, 2010) for _ in range(2))
     pd.testing.assert_frame_equal(once, twice)
     assert set(once["chosen"]) == {"any", "boom"} and once["p"].between(1 / 40, 1).all()
