@@ -272,11 +272,11 @@ def test_a_decided_reading_has_no_chance_under_any_scenario():
 
 
 def test_a_goal_with_a_known_outcome_is_refused():
-    from lib.tools.run.matrix import model_of
+    from lib.tools.run.matrix import _model_of
 
     known = {"reporter": "China", "goal": "100 USD bn", "base_year": 2010, "as_of": "2026-11-24"}
     with pytest.raises(UserError, match="deadline: found 2015, whose level was known on 2026-11-24"):
-        model_of("09_what_would_it_take").check(known)
+        _model_of("09_what_would_it_take").check(known)
 
 
 def test_the_parameters_are_those_of_the_trend_case_and_more():
