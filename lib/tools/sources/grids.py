@@ -10,7 +10,7 @@ import re
 import unicodedata
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -38,7 +38,7 @@ Grid = np.ndarray[Any, np.dtype[np.object_]]
 class Table:
     """Rows and columns of cells, and where they stood."""
 
-    text: Grid  # `text_of` each cell
+    text: Grid  # `_text_of` each cell
     exact: np.ndarray[Any, np.dtype[np.bool_]]  # where a number was stored, not its text
     lengths: list[int]  # of the rows as they stood there
     name: str = ""  # of the sheet; blank where there is one table alone
@@ -47,12 +47,7 @@ class Table:
     notes: list[str] = field(default_factory=list)  # such as of formulas without values
 
 
-def each(read: Callable[[Any], Any], cells: Grid) -> Any:
-    """What a function makes of every cell."""
-    return np.frompyfunc(read, 1, 1)(cells)
-
-
-def text_of(cell: Cell) -> str:
+def _text_of(cell: Cell) -> str:
     """Return a cell as text on one line, its spaces plain; a whole number without decimals, a day as YYYY-MM-DD."""
     if isinstance(cell, str):
         return " ".join(cell.split()) if cell.isascii() else _plain(cell)
@@ -70,6 +65,11 @@ def _plain(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", marked).replace("\u2212", "-").split())
 
 
+def _expect_room(rows: int, columns: int, where: str, found: str = "") -> None:
+    if rows > LONGEST or columns > 16_384 or rows * columns > MOST:
+        raise refuse(where, found or f"{rows} rows and {columns} columns", "a smaller table")
+
+
 def table_of(rows: Iterable[list[Any]], where: str, **about: Any) -> Table:
     """Return rows of any length as a table; more than can be held are refused."""
     kept: list[list[Any]] = []
@@ -78,12 +78,11 @@ def table_of(rows: Iterable[list[Any]], where: str, **about: Any) -> Table:
             raise refuse(where, f"a row of more than {WIDEST} cells", "a smaller table")
         kept.append(row)
     width = max(map(len, kept), default=0)
-    if len(kept) > LONGEST or len(kept) * width > MOST:
-        raise refuse(where, f"{len(kept)} or more rows and {width} columns", "a smaller table")
+    _expect_room(len(kept), width, where)
     filled = [[*row, *[None] * (width - len(row))] for row in kept]
     cells = np.array(filled, dtype=object).reshape(len(kept), width)
-    exact = each(lambda cell: isinstance(cell, float), cells).astype(bool)
-    return Table(each(text_of, cells), exact, [*map(len, kept)], **about)
+    exact = np.vectorize(lambda cell: isinstance(cell, float), otypes=[bool])(cells)
+    return Table(np.vectorize(_text_of, otypes=[object])(cells), exact, [*map(len, kept)], **about)
 
 
 def read_file(path: Path) -> bytes:
@@ -94,9 +93,10 @@ def read_file(path: Path) -> bytes:
     return read_bytes(path)
 
 
-def read_tables(body: bytes, where: str, about: Iterable[str | None]) -> list[Table]:
-    """Return the tables of a file in which something stands; `about` are encoding, separator and the name of one, or None."""
-    encoding, separator, sheet = about
+def read_tables(
+    body: bytes, where: str, encoding: str | None, separator: str | None, sheet: str | None
+) -> list[Table]:
+    """Return the tables of a file in which something stands, or the one named `sheet`."""
     tables = _of_content(body, where, encoding, separator)
     if sheet is not None:
         by_name = {table.name or str(number): table for number, table in enumerate(tables, 1)}
@@ -151,28 +151,20 @@ def _to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
 
 def _read_csv(text: str, where: str, encoding: str, separator: str | None) -> Table:
     """Return the rows of a CSV; a TSV of Eurostat has several columns in its first, whose last name is that of the others."""
+    if re.match(r"[^\t\n]+,[^\t\n]+\\\w+\t", text):
+        text, separator = re.sub(r"\\\w+", "", text, count=1).replace("\t", ","), ","
     found = separator or _find_separator(text)
     csv.field_size_limit(1_000_000)
     try:
         lines = csv.reader(io.StringIO(text, newline=""), delimiter=found, strict=True)
-        table = table_of(lines, where, separator=found, encoding=encoding)
+        return table_of(lines, where, separator=found, encoding=encoding)
     except csv.Error as error:
         raise refuse(where, f"rows that cannot be read ({error})", "a CSV with quotes in pairs") from None
-    if found == "\t" and re.fullmatch(_EUROSTAT, table.text[0, 0]):
-        many = table.text[0, 0].count(",") + 1
-        rows = ([*re.split(r"[,\\]", first)[:many], *rest] for first, *rest in table.text)
-        return table_of(rows, where, separator=found, encoding=encoding)
-    return table
-
-
-_EUROSTAT = r"[^\t]+,[^\t]+\\\w+"
 
 
 def _find_separator(text: str) -> str:
     """Return the separator that gives most of the first lines one width; where two do, the comma stands before decimals."""
     lines = text[:100_000].splitlines()[:200]
-    if lines and re.match(rf"{_EUROSTAT}\t", lines[0]):
-        return "\t"
 
     def score(mark: str) -> tuple[int, int]:
         try:
@@ -215,29 +207,21 @@ def _spread(rows: Iterable[Any]) -> Iterator[list[Cell]]:
                 row.append(said)
             if cell is None:
                 break
-            index, across, down = _spans(cell) if cell.attrib else (0, 1, 1)
-            row += [None] * (index - 1 - len(row))
-            said = " ".join(cell.itertext())
+            across, down, said = 1, 1, " ".join(cell.itertext())
+            if cell.attrib:
+                row += [None] * (min(_count(cell, "Index"), WIDEST + 2) - 1 - len(row))
+                across = min(max(_count(cell, "colspan"), _count(cell, "MergeAcross") + 1), 1000)
+                down = max(_count(cell, "rowspan"), _count(cell, "MergeDown") + 1)
             for _ in range(across):
                 below |= {len(row): (down - 1, said)} if down > 1 else {}
                 row.append(said)
         yield row
 
 
-def _spans(cell: Any) -> tuple[int, int, int]:
-    """At which place of its row a cell says to stand, and how far it reaches across and down."""
-    across = max(_count(cell, "colspan"), _count(cell, "MergeAcross") + 1)
-    down = max(_count(cell, "rowspan"), _count(cell, "MergeDown") + 1)
-    return min(_count(cell, "Index"), WIDEST + 2), min(across, 1000), down
-
-
 def _count(element: Any, name: str) -> int:
     """A number that an attribute says, 0 without one."""
-    text = element.get(name) or element.get(f"{_EXCEL}{name}") or ""
+    text = next((text for key, text in element.attrib.items() if key.rpartition("}")[2] == name), "")
     return min(int(text), LONGEST + 1) if re.fullmatch("[+]?[0-9]{1,99}", text) else 0
-
-
-_EXCEL = "{urn:schemas-microsoft-com:office:spreadsheet}"
 
 
 def _read_xml(text: str, where: str) -> list[Table]:
@@ -245,9 +229,9 @@ def _read_xml(text: str, where: str) -> list[Table]:
     content = re.sub(r"^\s*<\?xml[^>]*\?>", "", text).strip().encode("utf-8", "replace")
     root = parse_xml(content, where, "complete XML")
     if sheets := root.findall("{*}Worksheet"):
-        return [
-            table_of(_spread(one.iter("{*}Row")), where, name=one.get(f"{_EXCEL}Name", "")) for one in sheets
-        ]
+        names = (str(one.xpath("string(@*[local-name() = 'Name'])")) for one in sheets)
+        rows = (_spread(one.iter("{*}Row")) for one in sheets)
+        return [table_of(one, where, name=name) for one, name in zip(rows, names, strict=True)]
     records = [_sdmx_record(one) for one in root.iter("{*}Obs")]
     fields = ([leaf for leaf in one if not len(leaf)] for one in root.iter())
     others = [{_tag(leaf): leaf.get("value") or leaf.text for leaf in one} for one in fields if len(one) > 1]
@@ -358,8 +342,6 @@ def _read_workbook(body: bytes, where: str) -> list[Table]:
             return [_sheet(book.get_sheet_by_name(name), name, notes, where) for name in names]
     except (UserError, KeyboardInterrupt, SystemExit, MemoryError):
         raise
-    except python_calamine.PasswordError:
-        raise refuse(where, f"{words} with a password", "one without") from None
     except BaseException as error:  # damaged workbooks raise whatever the many parts of a reader raise
         why = f"{words}: {str(error)[:200]}{'; saved as .xlsx it may be read' if old else ''}"
         expected = "an .xlsx, .xlsm, .xls or .ods file"
@@ -380,9 +362,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _sheet(sheet: Any, name: str, notes: list[str], where: str) -> Table:
-    if sheet.total_height * max(sheet.total_width, 1) > MOST:
-        found = f"a sheet of {sheet.total_height} rows and {sheet.total_width} columns"
-        raise refuse(where, found, "a smaller table")
+    _expect_room(sheet.total_height, sheet.total_width, where)
     rows = [row[:WIDEST] for row in sheet.to_python(skip_empty_area=False)]
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
         if bottom < len(rows) and (bottom - top + 1) * (right - left + 1) <= 100_000:
@@ -391,8 +371,7 @@ def _sheet(sheet: Any, name: str, notes: list[str], where: str) -> Table:
     return table_of(rows, where, name=name, notes=list(notes))
 
 
-_ROW = re.compile(rb'<(?:\w+:)?row\b[^<>]*?\br="(\d+)"')
-_PLACE = re.compile(rb'<(?:\w+:)?c\b[^<>]*?\br="([A-Z]*)(\d+)"')
+_PLACE = re.compile(rb'<(?:\w+:)?(?:row|c)\b[^<>]*?\br="([A-Z]*)(\d+)"')
 _BARE = re.compile(
     rb"<(?:\w+:)?f\b[^>]*?(?:/>|>[^<]*</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
 )
@@ -421,32 +400,26 @@ def _check_repeats(part: IO[bytes], where: str) -> None:
     from lxml import etree
 
     rows = last = width = 0  # up to the last row, and the last column, in which something stands
-    tags = ("{*}table", "{*}table-row")
-    for number, (_, one) in enumerate(etree.iterparse(part, tag=tags, resolve_entities=False)):
-        space = one.tag.rpartition("}")[0]
+    for _, one in etree.iterparse(part, tag=("{*}table", "{*}table-row"), resolve_entities=False):
         if _tag(one) == "table":
             rows = last = width = 0
-        else:
-            at = filled = 0
-            for cell in one:
-                at += _count(cell, f"{space}}}number-columns-repeated") or 1
-                filled = at if len(cell) or any("value" in name for name in cell.attrib) else filled
-            rows += _count(one, f"{space}}}number-rows-repeated") or 1
-            last, width = rows if filled else last, max(width, filled)
-        if max(last, number) > LONGEST or last * width > MOST:
-            found = f"rows or cells repeated up to {last} rows and {width} columns"
-            raise refuse(where, found, "a smaller table")
+            continue
+        at = filled = 0
+        for cell in one:
+            at += _count(cell, "number-columns-repeated") or 1
+            filled = at if len(cell) or any("value" in name for name in cell.attrib) else filled
+        rows += _count(one, "number-rows-repeated") or 1
+        last, width = rows if filled else last, max(width, filled)
+        _expect_room(last, width, where, f"rows or cells repeated up to {last} rows and {width} columns")
         one.clear()
 
 
 def _check_places(text: bytes, where: str) -> None:
-    rows = _ROW.findall(text)
-    if len({*rows}) < len(rows):
-        number = Counter(rows).most_common(1)[0][0][:12].decode()
+    places = [(name[:9], int(number[:12])) for name, number in _PLACE.findall(text)]
+    if len({*(rows := [number for name, number in places if not name])}) < len(rows):
+        number = Counter(rows).most_common(1)[0][0]
         raise refuse(where, f"two rows with the number {number}", "each once")
-    places = _PLACE.findall(text)
-    last = max((int(number[:12]) for number in {*rows, *(number for _, number in places)}), default=0)
-    letters = max({name[:9] for name, _ in places}, key=lambda name: (len(name), name), default=b"")
+    last = max((number for _, number in places), default=0)
+    letters = max((name for name, _ in places), key=lambda name: (len(name), name), default=b"")
     widest = reduce(lambda so_far, letter: so_far * 26 + letter - 64, letters, 0)
-    if last > LONGEST or widest > 16_384 or last * max(widest, 1) > MOST:
-        raise refuse(where, f"a cell in row {last} and column {widest}", f"a table of at most {MOST} cells")
+    _expect_room(last, widest, where, f"a cell in row {last} and column {widest}")

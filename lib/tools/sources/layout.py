@@ -3,7 +3,7 @@
 Rows and columns are counted from 0 here. Told from the first rows; all are read afterwards.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from lib.errors import quote
 from lib.spoken import fold
 from lib.tools.sources.cells import WORDS, is_nothing, is_number, read_period
 from lib.tools.sources.client import refuse
-from lib.tools.sources.grids import Table, each
+from lib.tools.sources.grids import Table
 from lib.tools.sources.reader import joined, spread
 
 LOOKED_AT = 400
@@ -54,13 +54,16 @@ class Layout:
         self.text = table.text[:LOOKED_AT, :500]
         self.width = self.text.shape[1]
         self.filled = self.text != ""
-        kinds = each(read_period, self.text)
-        self.whole, self.part, self.year = (
-            ~each({*of}.isdisjoint, kinds).astype(bool) for of in ("AQMDFf", "mq", "A")
-        )
+
+        def where_it_is(said: Callable[[str], Any]) -> Any:
+            return np.vectorize(said, otypes=[bool])(self.text)
+
+        self.whole = where_it_is(lambda text: not read_period(text).keys().isdisjoint("AQMDFf"))
+        self.part = where_it_is(lambda text: not read_period(text).keys().isdisjoint("mq"))
+        self.year = where_it_is(lambda text: "A" in read_period(text))
         self.dated = self.whole | self.part
-        self.number = each(is_number, self.text).astype(bool)
-        self.figure = self.number | each(is_nothing, self.text).astype(bool)
+        self.number = where_it_is(is_number)
+        self.figure = self.number | where_it_is(is_nothing)
         self.period_columns: list[int] = []
         row = next(filter(self.is_row_of_periods, range(min(len(self.text), 40))), None)
         self.period_rows = [] if row is None else [row]
@@ -94,14 +97,10 @@ class Layout:
             for row, level in zip(self.names, levels, strict=True)
         }
 
-    def note(self, words: str) -> None:
-        """Add what a reader must know."""
-        self.notes.append(f"{self.where}: {words}")
-
     def note_left_out(self, what: str, texts: list[str]) -> None:
         """Name texts that mean none of what a reader may look for."""
         if texts:
-            self.note(f"left out, no {what}: {', '.join(map(quote, texts[:5]))}")
+            self.notes.append(f"left out, no {what}: {', '.join(map(quote, texts[:5]))}")
 
     def column_name(self, place: int) -> str:
         """How a mapping calls a column: by its name, or its place where it has none of its own."""
@@ -207,7 +206,7 @@ class Layout:
             if not text[number].any():
                 blank = blank or number
             elif blank and not all(is_number(one) or is_nothing(one) for one in texts):
-                self.note(f"left out from row {blank + 1} on: what seems another table or a note")
+                self.notes.append(f"left out from row {blank + 1} on: what seems another table or a note")
                 return blank
             elif any(map(is_number, texts)):
                 blank = 0

@@ -49,11 +49,11 @@ def propose(path: Path, **given: Any) -> Proposal:
     """
     given = {name: value for name, value in given.items() if value not in (None, "", {}, [])}
     where, about = shown_path(path), (given.get(name) for name in ("encoding", "separator", "sheet"))
-    tables = read_tables(read_file(path), where, about)
+    tables = read_tables(read_file(path), where, *about)
     found, faults = list[Proposal](), list[UserError]()
     for table in tables[:20]:
         try:
-            found.append(Look(table, where, path.stem, given).proposal())
+            found.append(_Look(table, where, path.stem, given).proposal())
         except UserError as fault:
             faults.append(fault)
     if not found:
@@ -65,7 +65,7 @@ def propose(path: Path, **given: Any) -> Proposal:
     return best
 
 
-class Look:
+class _Look:
     """One table, looked at: each part returns what the mapping says of it, and asks what may be meant in no way, or in two."""
 
     def __init__(self, table: Table, where: str, stem: str, given: dict[str, Any]) -> None:
@@ -94,7 +94,7 @@ class Look:
         if rows.empty:
             found = "found no value whose reporter, partner, flow and period are known, expected one"
             raise UserError(f"{self.where}: {'; '.join([found, *notes[:3]])}")
-        return Proposal(mapping, rows, self.at.notes + notes)
+        return Proposal(mapping, rows, [*(f"{self.where}: {note}" for note in self.at.notes), *notes])
 
     def ask(self, name: str, found: str, expected: str) -> None:
         """Note a question: what of the table can be meant in no way, or in two."""
@@ -123,7 +123,7 @@ class Look:
         said: Said = {"period": axis, "freq": freq}
         blank = [row for row in at.data if at.period_columns and not row[at.period_columns[0]]]
         if any(is_number(row[place]) for row in blank for place in at.numbers):
-            at.note("blanks below a period were read as that period")
+            at.notes.append("blanks below a period were read as that period")
             said["fill"] = [at.column_name(at.period_columns[0])]
         return said
 
@@ -138,7 +138,7 @@ class Look:
             self.ask("period", found, "the one of all its figures, such as 2024-01")
             return {"period": {"is": "2000"}, "freq": "A"}
         if "period" not in self.given:
-            self.at.note(f"the period of all figures is {quote(text)}")
+            self.at.notes.append(f"the period of all figures is {quote(text)}")
         kind = self.given.get("freq") or next(iter(kinds))
         axis = {"is": text} | (self.fiscal([text]) if "F" in kinds else {})
         return {"period": axis, "freq": "A" if kind in "FD" else kind}
@@ -276,7 +276,7 @@ class Look:
             return spot.axis | {"names": rows} | left if rows else {"is": wanted}
         unknown = [quote(text) for text in texts if text not in names]
         if unknown:
-            self.at.note(f"left out of the {spot}, no place that is known: {some(unknown, 5)}")
+            self.at.notes.append(f"left out of the {spot}, no place that is known: {some(unknown, 5)}")
         named = len(texts) <= 30 or "row" in spot.axis or "places" in self.given
         return spot.axis | ({"others": "skip"} if unknown else {}) | ({"names": names} if named else {})
 
@@ -290,7 +290,7 @@ class Look:
                 role = "partner" if second or WORDS["before_partner"].search(before) else "reporter"
                 if role not in found and name not in {axis.get("is") for axis in found.values()}:
                     found[role] = {"is": name}
-                    self.at.note(f"the {role} is {name}, by {quote(title)}")
+                    self.at.notes.append(f"the {role} is {name}, by {quote(title)}")
 
     # --- flows and values ---
 
@@ -437,16 +437,15 @@ class Look:
         missing = sorted(filter(cells.is_nothing, bare - {""}))
         said: Said = {"missing": missing} if missing else {}
         said |= {name: given[name] for name in ("decimal", "thousands") if name in given}
-        try:
-            marks, unclear = cells.find_marks(texts) if "decimal" not in given else (cells.Marks(), "")
-        except ValueError as error:
-            self.ask("decimal", f"{error}, which contradict one another", ". or ,")
+        marks, unclear = cells.find_marks(texts) if "decimal" not in given else (cells.Marks(), "")
+        if marks is None:
+            self.ask("decimal", f"{quote(unclear)}, and others that contradict it", ". or ,")
             return said
         if unclear and ("," not in unclear or self.table.separator != ","):
             found = f"{quote(unclear)}, which may have decimals or thousands"
             self.ask("decimal", found, "the mark before decimals: . or ,")
         if unclear:
-            at.note(f"{quote(unclear)} was read with thousands")
+            at.notes.append(f"{quote(unclear)} was read with thousands")
         return marks._asdict() | said if marks != cells.Marks() else said
 
     # --- the mapping ---
@@ -483,7 +482,7 @@ class Look:
                 found = f"rows that differ in the column {column} ({', '.join(map(quote, texts[:5]))} …)"
                 self.ask("rows", found, f'which to take, such as "{column}={texts[0]}"')
                 raise UnclearError(self.where, self.questions) from None
-        self.at.note(f"of the column {total[0]} the rows {quote(total[1])} were read")
+        self.at.notes.append(f"of the column {total[0]} the rows {quote(total[1])} were read")
         return self.read(mapping.model_copy(update={"rows": mapping.rows | dict([total])}))
 
 
