@@ -32,8 +32,8 @@ from lib.tools import curation
 from lib.tools.cli import main
 from lib.tools.sources.mapping import Mapping, parse_mapping, to_yaml
 from lib.tools.sources.observations import in_millions
-from lib.tools.sources.proposal import Proposal, UnclearError, propose
-from lib.tools.sources.reader import read_table
+from lib.tools.sources.proposal import Proposal, propose
+from lib.tools.sources.reader import UnclearError, read_table
 
 CASES = Path(__file__).parents[2].parent / "shared" / "cases"
 FACTS = {"reporter": "China", "partner": "World", "flow": "export", "unit": "USD mn"}

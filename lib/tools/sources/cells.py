@@ -225,7 +225,10 @@ def october(texts: Iterable[str]) -> dict[str, str]:
 
 
 def as_period(text: str, axis: Period, freq: str, october: dict[str, str]) -> str:
-    """Return a period as observations write it, blank where it is left out; a ValueError of what was expected for none."""
+    """Return a period as observations write it, blank where it is left out.
+
+    For none a ValueError says what was expected, and where the mapping could say more, what was found, and by which name.
+    """
     if not (said := october.get(text, text)) and text:
         raise ValueError("January as 01 or October as 10: stored as a number it may be either")
     kinds = read_period(said)
@@ -249,8 +252,9 @@ def as_period(text: str, axis: Period, freq: str, october: dict[str, str]) -> st
         return {"A": year, "Q": f"{year}-Q{(int(month) + 2) // 3}", "M": f"{year}-{month}"}[freq]
     if found or axis.others == "skip":
         return found
-    hint = "; `year:` says of which year a month is" if "m" in kinds else ""
-    words = f"a {FREQUENCIES[freq].replace('annual', 'year').replace('ly', '')}{hint}"
+    if "m" in kinds and not axis.format:
+        raise ValueError("`year`, such as 2024", f"months without their year, such as {quote(text)}", "year")
+    words = f"a {FREQUENCIES[freq].replace('annual', 'year').replace('ly', '')}"
     raise ValueError(f"a period like {axis.format}" if axis.format else words)
 
 
@@ -263,9 +267,10 @@ def _fiscal(text: str, kinds: dict[str, str], axis: Period) -> str:
         return kinds["F"]
     found, alone = f"the fiscal year {quote(text)}", "F" not in kinds and axis.fiscal != 1
     if axis.fiscal is None:
-        raise ValueError("`fiscal: 4`, the month in which it begins (1: calendar years)", found)
+        raise ValueError("`fiscal: 4`, the month in which it begins (1: calendar years)", found, "fiscal")
     if alone and axis.fiscal_label is None:
-        raise ValueError("`fiscal_label: start` or `end`: by which of its two years it is called", found)
+        expected = "`fiscal_label`, start or end: which of its two years it is called by"
+        raise ValueError(expected, found, "fiscal_label")
     year = int(kinds.get("F") or kinds.get("f") or kinds["A"])
     return _fiscal_span(year - (alone and axis.fiscal_label == "end"), axis.fiscal)
 

@@ -97,11 +97,6 @@ class Layout:
             for row, level in zip(self.names, levels, strict=True)
         }
 
-    def note_left_out(self, what: str, texts: list[str]) -> None:
-        """Name texts that mean none of what a reader may look for."""
-        if texts:
-            self.notes.append(f"left out, no {what}: {', '.join(map(quote, texts[:5]))}")
-
     def column_name(self, place: int) -> str:
         """How a mapping calls a column: by its name, or its place where it has none of its own."""
         return self.name[place] if self.names else str(place + 1)

@@ -12,26 +12,19 @@ import pandas as pd
 
 from lib.economies import read_unit
 from lib.errors import UserError, nearest, quote, shown_path, some
-from lib.tools.sources import cells, reader
+from lib.tools.sources import cells
 from lib.tools.sources.cells import WORDS, is_number, places_in, read_flow, read_place
 from lib.tools.sources.client import refuse
 from lib.tools.sources.grids import Table, read_file, read_tables
 from lib.tools.sources.layout import Layout, Said, Spot
-from lib.tools.sources.mapping import Mapping, checked, to_unit, unit_in_words
+from lib.tools.sources.mapping import Mapping, Period, checked, unit_in_words
 from lib.tools.sources.publishers import PUBLISHERS
+from lib.tools.sources.reader import Observed, Reader, UnclearError
 
 PARTIES = {
     "reporter": "found none in the table, expected whose trade this is",
     "partner": "found none in the table, expected with whom it is (World for all together)",
 }
-
-
-class UnclearError(UserError):
-    """What a table does not say: by the name of what `propose` can be given, the question."""
-
-    def __init__(self, where: str, questions: dict[str, str]) -> None:
-        self.questions = questions
-        super().__init__("\n".join(f"{where}: {name}: {words}" for name, words in questions.items()))
 
 
 class Proposal(NamedTuple):
@@ -48,8 +41,8 @@ def propose(path: Path, **given: Any) -> Proposal:
     `given` is what the table does not say, or says wrongly: the options of `data import`, and names of `places` by their text.
     """
     given = {name: value for name, value in given.items() if value not in (None, "", {}, [])}
-    where, about = shown_path(path), (given.get(name) for name in ("encoding", "separator", "sheet"))
-    tables = read_tables(read_file(path), where, *about)
+    where = shown_path(path)
+    tables = read_tables(read_file(path), where, *map(given.get, ("encoding", "separator", "sheet")))
     found, faults = list[Proposal](), list[UserError]()
     for table in tables[:20]:
         try:
@@ -98,7 +91,7 @@ class _Look:
 
     def ask(self, name: str, found: str, expected: str) -> None:
         """Note a question: what of the table can be meant in no way, or in two."""
-        self.questions[name] = f"found {found}, expected {expected}"
+        self.questions.setdefault(name, f"found {found}, expected {expected}")
 
     # --- periods ---
 
@@ -106,7 +99,16 @@ class _Look:
         """Where the period stands, and the frequency."""
         at, axis, texts = self.at, Said(), [""]
         if "period" in self.given or not (at.period_columns or at.period_rows):
-            return self.period_of_all()
+            in_titles = next(filter(None, map(cells.period_in, self.headings)), "")
+            text = str(self.given.get("period", "")) or in_titles
+            if not {*cells.read_period(text)} - {"m", "q"}:
+                first = ", ".join(filter(None, at.data[0][:4])) if at.data else ""
+                found = f"no year, quarter or month in the table (its first row: {first})"
+                self.ask("period", found, "the one of all its figures, such as 2024-01")
+                return {"period": {"is": "2000"}, "freq": "A"}
+            if "period" not in self.given:
+                at.notes.append(f"the period of all figures is {quote(text)}")
+            return self.freq([text], {"is": text})
         if at.period_rows:
             axis["row"] = _one([row + 1 for row in at.period_rows])
             texts = [*map(" ".join, zip(*(self.above[row].texts for row in at.period_rows), strict=True))]
@@ -114,45 +116,26 @@ class _Look:
             axis["column"] = _one([at.column_name(place) for place in at.period_columns])
             beside = [*dict.fromkeys(" ".join(one).strip() for one in at.rows[:, at.period_columns])]
             texts = [f"{one} {other}".strip() for one in beside for other in texts[:50]]
-        freq, axis = self.freq(texts, axis)
+        said = self.freq(texts, axis)
         names = [*self.headings, *(name for name in at.name if not re.search(r"\d{4}", name))]
-        part = next(filter(cells.is_part_of_year, names), "") if freq == "A" else ""
-        if part and "freq" not in self.given:
+        part = next(filter(cells.is_part_of_year, names), "")
+        if part and said["freq"] == "A" and "freq" not in self.given:
             expected = "A if they are whole years all the same: parts of years are not read"
             self.ask("freq", f"years, and {quote(part.casefold())} above them", expected)
-        said: Said = {"period": axis, "freq": freq}
         blank = [row for row in at.data if at.period_columns and not row[at.period_columns[0]]]
         if any(is_number(row[place]) for row in blank for place in at.numbers):
             at.notes.append("blanks below a period were read as that period")
             said["fill"] = [at.column_name(at.period_columns[0])]
         return said
 
-    def period_of_all(self) -> Said:
-        """The one period of a table, as it was given or stands in the title."""
-        in_titles = next(filter(None, map(cells.period_in, self.headings)), "")
-        text = str(self.given.get("period", "")) or in_titles
-        kinds = cells.read_period(text)
-        if not kinds or {*kinds} & {"m", "q"}:
-            first = ", ".join(filter(None, self.at.data[0][:4])) if self.at.data else ""
-            found = f"no year, quarter or month in the table (its first row: {first})"
-            self.ask("period", found, "the one of all its figures, such as 2024-01")
-            return {"period": {"is": "2000"}, "freq": "A"}
-        if "period" not in self.given:
-            self.at.notes.append(f"the period of all figures is {quote(text)}")
-        kind = self.given.get("freq") or next(iter(kinds))
-        axis = {"is": text} | (self.fiscal([text]) if "F" in kinds else {})
-        return {"period": axis, "freq": "A" if kind in "FD" else kind}
-
-    def freq(self, texts: list[str], axis: Said) -> tuple[str, Said]:
+    def freq(self, texts: list[str], axis: Said) -> Said:
         """The frequency of the texts of periods, and their axis with what reading them needs."""
         kinds = Counter(kind.replace("f", "F") for text in texts for kind in cells.read_period(text))
         top = self.given.get("freq") or max("AQMFDm", key=lambda kind: (kinds[kind], kind == "F"))
         if "freq" not in self.given and kinds["M"] and kinds["M"] == kinds["F"] == kinds[top]:
-            if "fiscal" in self.given:
-                top = "F"
-            elif len({text[:4] for text in texts}) < len(texts):
-                top = "M"
-            else:  # 2011-12, each year once: fiscal years, most likely, which only the reader knows
+            top = "F" if "fiscal" in self.given else "M"
+            # 2011-12, each year once: fiscal years, most likely, which only the reader knows
+            if top == "M" and len({text[:4] for text in texts}) == len(texts):
                 found = f"{quote(texts[0])}, which may be a month or a fiscal year"
                 self.ask("freq", found, "M, or `fiscal` with its first month")
         if top == "D":
@@ -163,34 +146,22 @@ class _Look:
             expected = "the year in each row, in a column of its own"
             raise refuse(self.where, "years as headings above months", expected)
         if top == "m":
-            if "year" not in self.given:
-                self.ask("year", "months without their year", "it, such as 2024")
-            axis, top = axis | {"year": self.given.get("year")}, "M"
-        header = " ".join(map(self.at.column_name, self.at.period_columns)).casefold()
-        if top == "F" or "fiscal" in self.given or (top == "A" and WORDS["fiscal"].search(header)):
-            axis, top = axis | self.fiscal(texts), "A"
-        wanted = {top, "D"} | {"A": {"F", "f"}, "M": {"m"}}.get(top, set())
+            axis, top = axis | {name: self.given[name] for name in ("year",) if name in self.given}, "M"
+        wanted = {top, "D"} | {"A": {"F", "f"}, "F": {"A", "f"}, "M": {"m"}}.get(top, set())
         if any(text and not wanted & {*cells.read_period(text)} for text in texts):
             axis = axis | {"others": "skip"}
-        return top, axis
-
-    def fiscal(self, texts: list[str]) -> Said:
-        """The month in which fiscal years begin, and which year one name is of: nobody can tell either from their names."""
-        kinds = {text: cells.read_period(text) for text in texts if text}
-        unsaid = [text for text, kind in kinds.items() if ".." not in kind.get("F", "")]
-        if not unsaid:
-            return {}
-        if "fiscal" not in self.given:
-            expected = "the month in which they begin, such as 4 (1: calendar years)"
-            self.ask("fiscal", f"fiscal years such as {quote(unsaid[0])}", expected)
-        axis: Said = {"fiscal": self.given.get("fiscal", 1)}
-        single = [text for text in unsaid if "F" not in kinds[text] and {*kinds[text]} & {"f", "A"}]
-        if not single or str(self.given.get("fiscal")) == "1":
-            return axis
-        if "fiscal_label" not in self.given:
-            expected = "start or end: which of its two years it is called by"
-            self.ask("fiscal_label", quote(single[0]), expected)
-        return axis | {"fiscal_label": self.given.get("fiscal_label")}
+        header = " ".join(map(self.at.column_name, self.at.period_columns)).casefold()
+        if top == "F" or "fiscal" in self.given or (top == "A" and WORDS["fiscal"].search(header)):
+            texts = [f"FY{text}" if top == "A" else text for text in texts]
+            top, names = "A", ("fiscal", "fiscal_label")
+            axis = axis | {name: self.given[name] for name in names if name in self.given}
+        for text in filter(None, texts):
+            try:
+                cells.as_period(text, Period.model_validate(axis), top, {})
+            except ValueError as error:
+                for name in error.args[2:]:
+                    self.ask(name, error.args[1], error.args[0])
+        return {"period": axis, "freq": top}
 
     # --- parties ---
 
@@ -215,17 +186,17 @@ class _Look:
 
     def columns_of_places(self) -> list[Spot]:
         """Columns that name places, or one that was given; of those that name the same the likelier alone."""
-        share, kept = dict[int, float](), list[Spot]()
+        likely = list[tuple[float, bool, Spot]]()
         for spot in self.columns:
             looks = len(spot.texts) <= 50 and not any(map(self.place, spot.texts))
             about = {text: self.only_place(text) for text in spot.texts if looks}
             self.about |= about if len({*about.values()} - {""}) > 1 else {}
             names = [*map(self.place, spot.texts)]
-            share[spot.place] = sum(map(bool, names)) / len(names)
+            share = sum(map(bool, names)) / len(names)
             given = {*names} & {*self.wanted.values()} - {"", "World"}
-            if given or share[spot.place] >= (0.25 if len(names) > 4 else 0.5):
-                kept.append(spot)
-        kept.sort(key=lambda spot: (-share[spot.place], spot.is_code()))
+            if given or share >= (0.25 if len(names) > 4 else 0.5):
+                likely.append((-share, spot.is_code(), spot))
+        kept = [spot for *_, spot in sorted(likely, key=lambda one: one[:2])]
 
         def same(spot: Spot, other: Spot) -> bool:  # such as names and codes
             pairs = {(row[spot.place], row[other.place]) for row in self.at.data}
@@ -240,7 +211,8 @@ class _Look:
 
     def place(self, text: str) -> str:
         """The name used here of a place, also by what was given."""
-        return self.given.get("places", {}).get(text) or read_place(text) or self.about.get(text, "")
+        found = self.given.get("places", {}).get(text) or read_place(text) or self.about.get(text, "")
+        return found or (text if text in self.wanted.values() else "")
 
     def role(self, spot: Spot) -> str:
         """Which party a column names: by its own name, or since it holds the place that was given."""
@@ -263,16 +235,14 @@ class _Look:
         texts = dict.fromkeys(spot.texts)
         names = {text: name for text in texts if (name := self.place(text))}
         if wanted := self.given.get(role):
-            own = self.wanted[role]
-            rows = {text: name for text, name in names.items() if name == own}
-            rows = rows or {text: wanted for text in texts if text == wanted}
+            rows = {text: name for text, name in names.items() if name == self.wanted[role]}
             left = {"others": "skip"} if len(rows) < len(texts) else {}
             across, others = "row" in spot.axis, {*names.values()}
-            if len(others) > 1 and not rows and (across or "World" not in (own, *others)):
-                found = (
-                    f"no column of {quote(wanted)}" if across else f"{quote(wanted)} nowhere in the {spot}"
+            if len(others) > 1 and not rows and (across or not {"World", self.wanted[role]} & {*others}):
+                nowhere = f"{quote(wanted)} nowhere in the {spot}"
+                self.ask(
+                    role, f"no column of {quote(wanted)}" if across else nowhere, nearest(wanted, others)
                 )
-                self.ask(role, found, nearest(wanted, others))
             return spot.axis | {"names": rows} | left if rows else {"is": wanted}
         unknown = [quote(text) for text in texts if text not in names]
         if unknown:
@@ -311,7 +281,7 @@ class _Look:
         if (wanted := self.given.get("flow")) in names.values():
             names = {text: flow for text, flow in names.items() if flow == wanted}
         if other := [text for text in texts if text not in names]:
-            self.at.note_left_out("flow", other)
+            self.at.notes.append(f"left out, no flow: {some(map(quote, other), 5)}")
             axis = axis | {"others": "skip"}
         return {"flow": axis | {"names": names}}
 
@@ -332,7 +302,8 @@ class _Look:
                 self.ask("partner", f"no column of {quote(partner)}", others)
             places = own or places[:1]
         flow = {place: read_flow(name[place]) for place in places}
-        self.at.note_left_out("flow", [name[place] for place in places if flow[place] == ""])
+        if other := [quote(name[place]) for place in places if flow[place] == ""]:
+            self.at.notes.append(f"left out, no flow: {some(other, 5)}")
         if named := [place for place in places if flow[place]]:
             return named
         for words in WORDS["value"].pattern.split("|"):
@@ -361,9 +332,6 @@ class _Look:
             found["flow"] = flow or "total"
         if unit := self.unit(head, said):
             found["unit"] = unit
-        valuation = re.search(r"\b(fob|cif)\b", " ".join([head, *self.at.titles]).casefold())
-        if valuation and (valuation[1], found.get("flow")) in (("fob", "export"), ("cif", "import")):
-            found["valuation"] = valuation[1].upper()
         return found
 
     # --- units and numbers ---
@@ -396,29 +364,25 @@ class _Look:
     def unit(self, head: str, said: Said) -> str:
         """The unit of a column of values: given, or found; blank where its rows say all of it."""
         if unit := self.given.get("unit"):
-            try:
-                currency, ten = to_unit(unit)
-            except ValueError as error:
-                raise UserError(f"unit: found {quote(unit)}, {error}") from None
-            own = read_unit(head)[0]  # a column in yuan beside one in dollars
-            return currency if "unit" in said else unit_in_words(own, ten) if own else str(unit)
+            (currency, ten), own = (
+                read_unit(unit),
+                read_unit(head)[0],
+            )  # a column in yuan beside one in dollars
+            return currency if "unit" in said else unit_in_words(own, ten or 0) if own else str(unit)
         currency, power = self.unit_in_titles(head)
-        if "unit" in said:
-            if any(read_unit(text)[0] for text in self.units):
-                return ""
-            if not currency:
-                where = said["unit"].get("column") or "row {row}".format(**said["unit"])
-                self.ask("unit", f"powers of ten in the column {where} but no currency", "one, such as USD")
-            return currency or "USD"
+        if "unit" in said and any(read_unit(text)[0] for text in self.units):
+            return ""
         texts = " ".join([head, *self.at.titles, *self.at.name]).casefold()
         rows = [row[place] for row in self.at.data for place in self.at.numbers if is_number(row[place])]
         digits = (len(re.sub(r"[.,]\d{1,2}$|\D", "", text)) for text in rows)
         doubtful = max(digits, default=1) < 7 or re.search(r"(?<![^\W\d_])mil(?![^\W\d_])", texts)
-        if not currency or (power is None and doubtful):  # `mil` is a thousand or a million
-            alone = "a power of ten without its currency" if power is not None else "none"
+        if not currency or (
+            power is None and doubtful and "unit" not in said
+        ):  # `mil` is a thousand or a million
+            alone = "none" if power is None and "unit" not in said else "a power of ten without its currency"
             seen = f"the currency {currency} without its power of ten" if currency else alone
             self.ask("unit", seen, 'one, such as "USD mn", "CNY 亿" or "EUR"')
-        return unit_in_words(currency or "USD", power or 0)
+        return (currency or "USD") if "unit" in said else unit_in_words(currency or "USD", power or 0)
 
     def unit_in_titles(self, head: str) -> tuple[str, int | None]:
         """The first currency and the first power of ten in names, titles, and labels that agree."""
@@ -468,20 +432,15 @@ class _Look:
         facts = {name: fact for name, fact in facts.items() if fact}
         return checked(facts | {"header_row": _one([row + 1 for row in at.names]) or 0} | said)
 
-    def read(self, mapping: Mapping) -> tuple[Mapping, reader.Observed]:
+    def read(self, mapping: Mapping) -> tuple[Mapping, Observed]:
         """Read the table; where its rows differ in a further column, those of the total are taken, or the reader is asked."""
         try:
-            return mapping, reader.Reader(self.table, mapping, self.where).observations()
-        except reader.ConflictError as conflict:
-            apart = [(column, text) for column, texts in conflict.columns.items() for text in texts]
-            if not apart:
-                raise
+            return mapping, Reader(self.table, mapping, self.where).observations()
+        except UnclearError as unclear:
+            apart = [(column, text) for column, texts in unclear.apart.items() for text in texts]
             total = next((one for one in apart if WORDS["whole"].fullmatch(one[1].casefold())), None)
             if total is None:
-                column, texts = next(iter(conflict.columns.items()))
-                found = f"rows that differ in the column {column} ({', '.join(map(quote, texts[:5]))} …)"
-                self.ask("rows", found, f'which to take, such as "{column}={texts[0]}"')
-                raise UnclearError(self.where, self.questions) from None
+                raise
         self.at.notes.append(f"of the column {total[0]} the rows {quote(total[1])} were read")
         return self.read(mapping.model_copy(update={"rows": mapping.rows | dict([total])}))
 

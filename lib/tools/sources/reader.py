@@ -23,12 +23,13 @@ Observed = tuple[pd.DataFrame, list[str]]
 """Observations as `observations.check` gives them, their snapshot not known yet; and notes."""
 
 
-class ConflictError(UserError):
-    """Two values for one period: the columns that tell their rows apart, with what stands there."""
+class UnclearError(UserError):
+    """What a table does not say: by what `propose` can be given, the question; and by column, how conflicting rows differ."""
 
-    def __init__(self, message: str, columns: dict[str, list[str]]) -> None:
-        self.columns = columns
-        super().__init__(message)
+    def __init__(self, where: str, asked: dict[str, str], apart: dict[str, list[str]] | None = None) -> None:
+        self.questions, self.apart = asked, apart or {}
+        hints = {name: f"; give it with --{name.replace('_', '-')}" for name in asked}
+        super().__init__("\n".join(f"{where}: {name}: {asked[name]}{hints[name]}" for name in asked))
 
 
 def read_table(body: bytes, mapping: Mapping, where: str) -> Observed:
@@ -194,7 +195,7 @@ class Reader:
             try:
                 known[one] = mean(*one)
             except ValueError as error:
-                row, (expected, *found) = rows.iloc[texts.index(one)], error.args
+                row, (expected, *found) = rows.iloc[texts.index(one)], error.args[:2]
                 place = ", ".join(listed(self.axes[role].column) if role in self.axes else []) or role
                 where = f"{self.where}:{row['line']}: {place or self.columns[row['column']].name}"
                 raise refuse(where, found[0] if found else quote(one[0]), expected) from None
@@ -321,6 +322,10 @@ class Reader:
             for place, name in enumerate(self.last_names)
             if place not in self.used and name and len(texts := [*dict.fromkeys(rows[:, place])]) > 1
         }
-        hint = f"; the rows differ in the column {', '.join([*apart][:3])}: say which in the mapping, as `rows` or as `flow`"
-        words = f"found {observations.conflict_in_words(same)}, expected one value{hint if apart else ''}"
-        raise ConflictError(f"{self.where}: {words}", apart)
+        found = observations.conflict_in_words(same)
+        if not apart:
+            raise refuse(self.where, found, "one value")
+        name, texts = next(iter(apart.items()))
+        shown = f"{', '.join([*apart][:3])} ({some(map(quote, texts), 5)})"
+        hint = f"the rows differ in the column {shown}: which, as `rows` (or `flow`) of a mapping, such as {name}={texts[0]}"
+        raise UnclearError(self.where, {"rows": f"found {found}, expected one value; {hint}"}, apart)
