@@ -44,7 +44,7 @@ class Layout:
 
     Of `period_columns` several say the period together, such as the year and the month; of `period_rows`, above the values,
     a second one says the quarter or month. `names` are the rows of names (`above`, as spots), `name` is all that they say above
-    each column. Values stand in the rows `first` to `last` and the columns `numbers`; `titles` stand above the names,
+    each column, or its number. Values stand in the rows `first` to `last` and the columns `numbers`; `titles` stand above the names,
     `columns` are all others in which something stands.
     """
 
@@ -82,7 +82,7 @@ class Layout:
             found = f"{table.lengths[self.names[-1]]} names above {widest} columns"
             raise refuse(where, found, expected)
         levels = spread(self.text[self.names]).tolist()
-        self.name = joined(levels) or [""] * self.width
+        self.name = joined(levels) or [*map(str, range(1, self.width + 1))]
         above = self.text[: (self.names or [self.first])[0]]
         self.titles = [title for row in above if (title := _said(row))]
         below = table.text[self.first + 1 :][-20:]
@@ -91,15 +91,11 @@ class Layout:
         self.data = [row for row in self.text[self.first : self.last].tolist() if any(row)]
         others = sorted({*range(self.width)} - {*self.numbers, *self.period_columns})
         labels = ((place, [*filter(None, pd.unique(self.rows[:, place]))]) for place in others)
-        self.columns = [Spot({"column": self.column_name(n)}, texts, n) for n, texts in labels if texts]
+        self.columns = [Spot({"column": self.name[n]}, texts, n) for n, texts in labels if texts]
         self.above = {
             row: Spot({"row": row + 1}, [level[place] for place in self.numbers], row)
             for row, level in zip(self.names, levels, strict=True)
         }
-
-    def column_name(self, place: int) -> str:
-        """How a mapping calls a column: by its name, or its place where it has none of its own."""
-        return self.name[place] if self.names else str(place + 1)
 
     def is_row_of_periods(self, row: int) -> bool:
         """Whether a row names periods above figures that are none; one alone must be a year, with no number beside it."""

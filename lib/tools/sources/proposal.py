@@ -62,11 +62,11 @@ class _Look:
     """One table, looked at: each part returns what the mapping says of it, and asks what may be meant in no way, or in two."""
 
     def __init__(self, table: Table, where: str, stem: str, given: dict[str, Any]) -> None:
-        self.table, self.where, self.stem, self.given = table, where, stem, given
+        parties = {role: read_place(text) or text for role in PARTIES if (text := given.get(role))}
+        self.table, self.where, self.stem, self.given = table, where, stem, given | parties
         self.at = Layout(table, where)
         self.questions: dict[str, str] = {}
         self.headings = [*self.at.titles, table.name, stem]
-        self.wanted = {role: read_place(given.get(role, "")) or given.get(role, "") for role in PARTIES}
         self.about: dict[str, str] = {}  # the place that a text such as "To Russia" is about
         self.columns, self.above = self.at.columns, self.at.above
         self.rows = [spot for row, spot in self.above.items() if row not in self.at.period_rows]
@@ -113,7 +113,7 @@ class _Look:
             axis["row"] = _one([row + 1 for row in at.period_rows])
             texts = [*map(" ".join, zip(*(self.above[row].texts for row in at.period_rows), strict=True))]
         if at.period_columns:
-            axis["column"] = _one([at.column_name(place) for place in at.period_columns])
+            axis["column"] = _one([at.name[place] for place in at.period_columns])
             beside = [*dict.fromkeys(" ".join(one).strip() for one in at.rows[:, at.period_columns])]
             texts = [f"{one} {other}".strip() for one in beside for other in texts[:50]]
         said = self.freq(texts, axis)
@@ -125,7 +125,7 @@ class _Look:
         blank = [row for row in at.data if at.period_columns and not row[at.period_columns[0]]]
         if any(is_number(row[place]) for row in blank for place in at.numbers):
             at.notes.append("blanks below a period were read as that period")
-            said["fill"] = [at.column_name(at.period_columns[0])]
+            said["fill"] = [at.name[at.period_columns[0]]]
         return said
 
     def freq(self, texts: list[str], axis: Said) -> Said:
@@ -146,15 +146,14 @@ class _Look:
             expected = "the year in each row, in a column of its own"
             raise refuse(self.where, "years as headings above months", expected)
         if top == "m":
-            axis, top = axis | {name: self.given[name] for name in ("year",) if name in self.given}, "M"
+            axis, top = axis | {"year": self.given.get("year")}, "M"
         wanted = {top, "D"} | {"A": {"F", "f"}, "F": {"A", "f"}, "M": {"m"}}.get(top, set())
         if any(text and not wanted & {*cells.read_period(text)} for text in texts):
             axis = axis | {"others": "skip"}
-        header = " ".join(map(self.at.column_name, self.at.period_columns)).casefold()
+        header = " ".join(self.at.name[place] for place in self.at.period_columns).casefold()
         if top == "F" or "fiscal" in self.given or (top == "A" and WORDS["fiscal"].search(header)):
             texts = [f"FY{text}" if top == "A" else text for text in texts]
-            top, names = "A", ("fiscal", "fiscal_label")
-            axis = axis | {name: self.given[name] for name in names if name in self.given}
+            axis, top = axis | {name: self.given.get(name) for name in ("fiscal", "fiscal_label")}, "A"
         for text in filter(None, texts):
             try:
                 cells.as_period(text, Period.model_validate(axis), top, {})
@@ -193,7 +192,7 @@ class _Look:
             self.about |= about if len({*about.values()} - {""}) > 1 else {}
             names = [*map(self.place, spot.texts)]
             share = sum(map(bool, names)) / len(names)
-            given = {*names} & {*self.wanted.values()} - {"", "World"}
+            given = {*names} & {*map(self.given.get, PARTIES)} - {"World"}
             if given or share >= (0.25 if len(names) > 4 else 0.5):
                 likely.append((-share, spot.is_code(), spot))
         kept = [spot for *_, spot in sorted(likely, key=lambda one: one[:2])]
@@ -206,28 +205,28 @@ class _Look:
 
     def only_place(self, text: str) -> str:
         """The place beside the reporter that a name is about, such as "To Russia"; blank for none or several."""
-        found = {*places_in(text)} - {self.wanted["reporter"]}
+        found = {*places_in(text)} - {self.given.get("reporter")}
         return found.pop() if len(found) == 1 else ""
 
     def place(self, text: str) -> str:
         """The name used here of a place, also by what was given."""
         found = self.given.get("places", {}).get(text) or read_place(text) or self.about.get(text, "")
-        return found or (text if text in self.wanted.values() else "")
+        return found or (text if text in map(self.given.get, PARTIES) else "")
 
     def role(self, spot: Spot) -> str:
         """Which party a column names: by its own name, or since it holds the place that was given."""
         name, known = spot.axis["column"].casefold(), {*map(self.place, spot.texts)} - {""}
         by_name = [role for role in PARTIES if WORDS[role].search(name)]
-        return [*by_name, *(role for role in ("partner", "reporter") if self.wanted[role] in known), ""][0]
+        return [*by_name, *(role for role in ("partner", "reporter") if self.given.get(role) in known), ""][0]
 
     def role_of_row(self, spot: Spot, missing: list[str]) -> str:
         """Which of the parties that are missing a row names, such as one with a column for each partner."""
         self.about |= {text: self.only_place(text) for text in spot.texts}
         known = [name for name in map(self.place, spot.texts) if name]
         for role in missing:
-            if self.wanted[role] in known or (len({*known}) > 1 and not self.wanted[role]):
+            if self.given.get(role) in known or (len({*known}) > 1 and role not in self.given):
                 return role
-        several = len({*known}) > 1 and "partner" in missing and self.wanted["partner"] != "World"
+        several = len({*known}) > 1 and "partner" in missing and self.given["partner"] != "World"
         return "partner" if several else ""  # it is asked for
 
     def party(self, role: str, spot: Spot) -> Said:
@@ -235,14 +234,12 @@ class _Look:
         texts = dict.fromkeys(spot.texts)
         names = {text: name for text in texts if (name := self.place(text))}
         if wanted := self.given.get(role):
-            rows = {text: name for text, name in names.items() if name == self.wanted[role]}
+            rows = {text: name for text, name in names.items() if name == wanted}
             left = {"others": "skip"} if len(rows) < len(texts) else {}
             across, others = "row" in spot.axis, {*names.values()}
-            if len(others) > 1 and not rows and (across or not {"World", self.wanted[role]} & {*others}):
-                nowhere = f"{quote(wanted)} nowhere in the {spot}"
-                self.ask(
-                    role, f"no column of {quote(wanted)}" if across else nowhere, nearest(wanted, others)
-                )
+            if len(others) > 1 and not rows and (across or "World" not in (wanted, *others)):
+                nowhere = "no column of {}" if across else f"{{}} nowhere in the {spot}"
+                self.ask(role, nowhere.format(quote(wanted)), nearest(wanted, others))
             return spot.axis | {"names": rows} | left if rows else {"is": wanted}
         unknown = [quote(text) for text in texts if text not in names]
         if unknown:
@@ -295,7 +292,7 @@ class _Look:
         places = [place for place in self.at.numbers if not WORDS["no_value"].search(name[place].casefold())]
         if partner:  # not the columns of others
             about = {place: self.only_place(name[place]) for place in places}
-            own = [place for place in places if about[place] == read_place(partner)]
+            own = [place for place in places if about[place] == partner]
             own = own or [place for place in places if not about[place]]
             if places and not own:
                 others = nearest(partner, {*about.values()} - {""})
@@ -313,14 +310,14 @@ class _Look:
         rest = [place for place in places if flow[place] is None and place not in code]
         priced = [place for place in rest if read_unit(name[place])[0]]
         if not priced and len(rest) > 1:
-            heads = ", ".join(quote(self.at.column_name(place)) for place in rest[:8])
+            heads = ", ".join(quote(self.at.name[place]) for place in rest[:8])
             self.ask("column", f"several columns of numbers ({heads})", "the one of the values")
         return priced or rest[-1:] or places[-1:]
 
     def value(self, place: int | None, said: Said, alone: bool) -> Said:
         """One entry of `flows`."""
         head = "" if place is None else self.at.name[place]
-        found: Said = {} if place is None else {"column": self.at.column_name(place)}
+        found: Said = {} if place is None else {"column": self.at.name[place]}
         if "flow" not in said:
             given = self.given.get("flow") if alone or not read_flow(head) else None
             above = [*self.headings, *(self.at.name[spot.place] for spot in self.columns)]
