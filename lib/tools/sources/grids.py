@@ -97,28 +97,36 @@ def read_tables(
     body: bytes, where: str, encoding: str | None, separator: str | None, sheet: str | None
 ) -> list[Table]:
     """Return the tables of a file in which something stands, or the one named `sheet`."""
-    tables = _of_content(body, where, encoding, separator)
+    found, about = _of_content(body, where, encoding, separator)
     if sheet is not None:
-        by_name = {table.name or str(number): table for number, table in enumerate(tables, 1)}
-        if sheet not in by_name:
-            raise refuse(where, f"no sheet {quote(sheet)}", nearest(sheet, by_name))
-        tables = [by_name[sheet]]
+        named = {name or "1": rows for name, rows in found.items()}
+        if sheet not in named:
+            raise refuse(where, f"no sheet {quote(sheet)}", nearest(sheet, named))
+        found = {sheet: named[sheet]}
+    tables = [table_of(rows, where, name=name, **about) for name, rows in found.items()]
     if not (filled := [table for table in tables if (table.text != "").any()]):
         raise refuse(where, "nothing in it", "a table")
     return filled
 
 
-def _of_content(body: bytes, where: str, encoding: str | None, separator: str | None) -> list[Table]:
+Rows = dict[str, Iterable[list[Any]]]
+"""The rows of each table of a file by its name, blank for one alone."""
+
+
+def _of_content(
+    body: bytes, where: str, encoding: str | None, separator: str | None
+) -> tuple[Rows, dict[str, Any]]:
     if body.startswith((b"PK", b"\xd0\xcf\x11\xe0")):
         return _read_workbook(body, where)
     text, encoding = _to_text(body, where, encoding)
     start = text[:4000].lstrip().casefold()
     if start.startswith("<"):
         is_page = re.search("<(!doctype )?html", start) or ("<table" in start and "<workbook" not in start)
-        return _read_html(text, where) if is_page else _read_xml(text, where)
+        return (_read_html if is_page else _read_xml)(text, where), {}
     if start.startswith(("[", "{")):
-        return [_of_records(_json_records(text, where), where)]
-    return [_read_csv(text, where, encoding, separator)]
+        return {"": _of_records(_json_records(text, where), where)}, {}
+    rows, separator = _read_csv(text, where, separator)
+    return {"": rows}, {"separator": separator, "encoding": encoding}
 
 
 # --- text ---
@@ -149,15 +157,15 @@ def _to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
     return decode_text(body, where, best.encoding), best.encoding
 
 
-def _read_csv(text: str, where: str, encoding: str, separator: str | None) -> Table:
+def _read_csv(text: str, where: str, separator: str | None) -> tuple[list[list[str]], str]:
     """Return the rows of a CSV; a TSV of Eurostat has several columns in its first, whose last name is that of the others."""
     if re.match(r"[^\t\n]+,[^\t\n]+\\\w+\t", text):
         text, separator = re.sub(r"\\\w+", "", text, count=1).replace("\t", ","), ","
-    found = separator or _find_separator(text)
+    separator = separator or _find_separator(text)
     csv.field_size_limit(1_000_000)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        lines = csv.reader(io.StringIO(text, newline=""), delimiter=found, strict=True)
-        return table_of(lines, where, separator=found, encoding=encoding)
+        return [*islice(lines, LONGEST + 1)], separator
     except csv.Error as error:
         raise refuse(where, f"rows that cannot be read ({error})", "a CSV with quotes in pairs") from None
 
@@ -179,15 +187,12 @@ def _find_separator(text: str) -> str:
 # --- markup ---
 
 
-def _read_html(text: str, where: str) -> list[Table]:
+def _read_html(text: str, where: str) -> Rows:
     """Return the tables of a web page that hold no other table."""
     found = parse_html(text, where).xpath("//table[not(.//table)]")
     if not found:
         raise refuse(where, "a web page without a table", "a table")
-    names = map(str, range(1, len(found) + 1)) if len(found) > 1 else [""]
-    return [
-        table_of(_spread(one.iter("tr")), where, name=name) for one, name in zip(found, names, strict=True)
-    ]
+    return {str(n) * (len(found) > 1): _spread(one.iter("tr")) for n, one in enumerate(found, 1)}
 
 
 def _spread(rows: Iterable[Any]) -> Iterator[list[Cell]]:
@@ -224,18 +229,16 @@ def _count(element: Any, name: str) -> int:
     return min(int(text), LONGEST + 1) if re.fullmatch("[+]?[0-9]{1,99}", text) else 0
 
 
-def _read_xml(text: str, where: str) -> list[Table]:
+def _read_xml(text: str, where: str) -> Rows:
     """Return the sheets of an Excel 2003 workbook, the observations of SDMX-ML, or the records of other XML."""
     content = re.sub(r"^\s*<\?xml[^>]*\?>", "", text).strip().encode("utf-8", "replace")
     root = parse_xml(content, where, "complete XML")
     if sheets := root.findall("{*}Worksheet"):
-        names = (str(one.xpath("string(@*[local-name() = 'Name'])")) for one in sheets)
-        rows = (_spread(one.iter("{*}Row")) for one in sheets)
-        return [table_of(one, where, name=name) for one, name in zip(rows, names, strict=True)]
+        return {one.xpath("string(@*[local-name() = 'Name'])"): _spread(one.iter("{*}Row")) for one in sheets}
     records = [_sdmx_record(one) for one in root.iter("{*}Obs")]
     fields = ([leaf for leaf in one if not len(leaf)] for one in root.iter())
     others = [{_tag(leaf): leaf.get("value") or leaf.text for leaf in one} for one in fields if len(one) > 1]
-    return [_of_records(records or others, where)]
+    return {"": _of_records(records or others, where)}
 
 
 def _tag(element: Any) -> str:
@@ -261,36 +264,25 @@ def _sdmx_record(obs: Any) -> dict[str, Cell]:
 
 
 def _json_records(text: str, where: str) -> list[dict[str, Any]]:
-    """Return the records of a JSON: SDMX-JSON, the longest list of objects wherever it lies, columns, or an object a line."""
+    """Return the records of a JSON: SDMX-JSON, the longest list of objects wherever it lies, or an object a line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     by_line = len(lines) > 1 and all(line[0] + line[-1] in ("{}", "[]") for line in lines)
     content: Any = [parse_json(line, where) for line in lines] if by_line else parse_json(text, where)
     with suppress(KeyError, IndexError, TypeError, AttributeError, ValueError):
         return _sdmx_json(content.get("data", content))
-    return max(_lists(content), key=len, default=[]) or _columns(content)
+    return max(_lists(content), key=len, default=[])
 
 
 def _lists(content: Any, depth: int = 0) -> Iterator[list[Any]]:
     """Lists of objects, or of lists (the first the names), at most six levels down."""
-    if isinstance(content, list):
-        kinds = set(map(type, content))
-        if kinds == {dict}:
-            yield content
-        elif kinds == {list} and len(content) > 1 and all(isinstance(name, str) for name in content[0]):
-            yield [dict(zip(content[0], row, strict=False)) for row in content[1:]]
+    kinds = set(map(type, content)) if isinstance(content, list) else set()
+    if kinds == {dict}:
+        yield content
+    elif kinds == {list} and len(content) > 1 and all(isinstance(name, str) for name in content[0]):
+        yield [dict(zip(content[0], row, strict=False)) for row in content[1:]]
     if isinstance(content, dict | list) and depth < 6:
         for one in content.values() if isinstance(content, dict) else content[:50]:
             yield from _lists(one, depth + 1)
-
-
-def _columns(content: Any) -> list[dict[str, Any]]:
-    """Records of an object that holds lists of one length by name, or a number by period."""
-    lists = list(content.values()) if isinstance(content, dict) else []
-    if lists and all(isinstance(one, list) for one in lists) and len({*map(len, lists)}) == 1:
-        return [dict(zip(content, row, strict=True)) for row in zip(*lists, strict=True)]
-    if lists and all(isinstance(one, int | float | None) for one in lists):
-        return [{"period": name, "value": one} for name, one in content.items()]
-    return []
 
 
 def _sdmx_json(data: dict[str, Any]) -> list[dict[str, Any]]:
@@ -309,7 +301,7 @@ def _sdmx_json(data: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _of_records(records: list[dict[str, Any]], where: str) -> Table:
+def _of_records(records: list[dict[str, Any]], where: str) -> list[list[Any]]:
     """Return records as a table with their names above; of those within, one level down, the names of both."""
     flat: list[dict[str, Cell]] = []
     for record in records:
@@ -321,13 +313,13 @@ def _of_records(records: list[dict[str, Any]], where: str) -> Table:
     names = [*dict.fromkeys(name for record in flat for name in record)]
     if not names:
         raise refuse(where, "nothing that repeats", "a list of records")
-    return table_of([list(names), *([record.get(name) for name in names] for record in flat)], where)
+    return [names, *([record.get(name) for name in names] for record in flat)]
 
 
 # --- workbooks ---
 
 
-def _read_workbook(body: bytes, where: str) -> list[Table]:
+def _read_workbook(body: bytes, where: str) -> tuple[Rows, dict[str, Any]]:
     """Return the visible sheets of an xlsx, xlsm, xlsb, xls or ods, by calamine."""
     import python_calamine
 
@@ -338,8 +330,8 @@ def _read_workbook(body: bytes, where: str) -> list[Table]:
         with _quiet():
             book = python_calamine.load_workbook(io.BytesIO(body))
             seen = [one for one in book.sheets_metadata if str(one.visible).endswith("Visible")]
-            names = [one.name for one in seen if str(one.typ).endswith("WorkSheet")]
-            return [_sheet(book.get_sheet_by_name(name), name, notes, where) for name in names]
+            sheets = (book.get_sheet_by_name(one.name) for one in seen if str(one.typ).endswith("WorkSheet"))
+            return {one.name: _merged(one, where) for one in sheets}, {"notes": notes}
     except (UserError, KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:  # damaged workbooks raise whatever the many parts of a reader raise
@@ -361,14 +353,15 @@ def _quiet() -> Iterator[None]:
         os.close(kept)
 
 
-def _sheet(sheet: Any, name: str, notes: list[str], where: str) -> Table:
+def _merged(sheet: Any, where: str) -> list[list[Cell]]:
+    """The rows of a sheet, what merged cells say in each of them."""
     _expect_room(sheet.total_height, sheet.total_width, where)
     rows = [row[:WIDEST] for row in sheet.to_python(skip_empty_area=False)]
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
         if bottom < len(rows) and (bottom - top + 1) * (right - left + 1) <= 100_000:
             for row in rows[top : bottom + 1]:
                 row[left : right + 1] = [rows[top][left]] * len(row[left : right + 1])
-    return table_of(rows, where, name=name, notes=list(notes))
+    return rows
 
 
 _PLACE = re.compile(rb'<(?:\w+:)?(?:row|c)\b[^<>]*?\br="([A-Z]*)(\d+)"')
