@@ -310,7 +310,7 @@ class _Look:
         rest = [place for place in places if flow[place] is None and place not in code]
         priced = [place for place in rest if read_unit(name[place])[0]]
         if not priced and len(rest) > 1:
-            heads = ", ".join(quote(self.at.name[place]) for place in rest[:8])
+            heads = ", ".join(quote(name[place]) for place in rest[:8])
             self.ask("column", f"several columns of numbers ({heads})", "the one of the values")
         return priced or rest[-1:] or places[-1:]
 
@@ -324,8 +324,9 @@ class _Look:
             in_titles = (read_flow(title.replace("_", " ")) for title in above)
             flow = given or read_flow(head) or next(filter(None, in_titles), None)
             if not flow:
-                whose = f" of {quote(head)}" if head else ""
-                self.ask("flow", f"none for the values{whose}", "total, export or import")
+                self.ask(
+                    "flow", f"none for the values{head and f' of {quote(head)}'}", "total, export or import"
+                )
             found["flow"] = flow or "total"
         if unit := self.unit(head, said):
             found["unit"] = unit
@@ -337,9 +338,7 @@ class _Look:
         """The row of names or the column that says units, one with powers of ten first."""
         self.units = list[str]()
         for spot in self.rows if self.by_row else ():
-            units = [
-                text for text in spot.texts if cells.is_unit(text, "") and read_unit(text)[1] is not None
-            ]
+            units = [one for one in spot.texts if cells.is_unit(one, "") and read_unit(one)[1] is not None]
             if 2 * len(units) >= len(spot.texts):
                 self.units = units
                 return {"unit": spot.axis | ({"others": "skip"} if len(units) < len(spot.texts) else {})}
@@ -361,53 +360,42 @@ class _Look:
     def unit(self, head: str, said: Said) -> str:
         """The unit of a column of values: given, or found; blank where its rows say all of it."""
         if unit := self.given.get("unit"):
-            (currency, ten), own = (
-                read_unit(unit),
-                read_unit(head)[0],
-            )  # a column in yuan beside one in dollars
+            currency, ten = read_unit(unit)
+            own = read_unit(head)[0]  # a column in yuan beside one in dollars
             return currency if "unit" in said else unit_in_words(own, ten or 0) if own else str(unit)
-        currency, power = self.unit_in_titles(head)
         if "unit" in said and any(read_unit(text)[0] for text in self.units):
             return ""
-        texts = " ".join([head, *self.at.titles, *self.at.name]).casefold()
-        rows = [row[place] for row in self.at.data for place in self.at.numbers if is_number(row[place])]
-        digits = (len(re.sub(r"[.,]\d{1,2}$|\D", "", text)) for text in rows)
-        doubtful = max(digits, default=1) < 7 or re.search(r"(?<![^\W\d_])mil(?![^\W\d_])", texts)
-        if not currency or (
-            power is None and doubtful and "unit" not in said
-        ):  # `mil` is a thousand or a million
-            alone = "none" if power is None and "unit" not in said else "a power of ten without its currency"
+        at, short = self.at, [one.texts for one in self.columns if len(one.texts) <= 200]
+        agreed = [" ".join(one) for one in short if one != self.units and len({*map(read_unit, one)}) == 1]
+        names = [*at.name, *agreed, self.table.name, self.stem.replace("_", " ")]
+        units = [*map(read_unit, [head, *at.titles, *names, *at.notes_below])]
+        currency = next((currency for currency, _ in units if currency), "")
+        power = 0 if "unit" in said else next((ten for _, ten in units if ten is not None), None)
+        texts = " ".join([head, *at.titles, *at.name]).casefold()
+        rows = [row[place] for row in at.data for place in at.numbers if is_number(row[place])]
+        digits = max((len(re.sub(r"[.,]\d{1,2}$|\D", "", text)) for text in rows), default=1)
+        doubtful = digits < 7 or re.search(r"(?<![^\W\d_])mil(?![^\W\d_])", texts)  # a thousand or a million
+        if not currency or (power is None and doubtful):
+            alone = "none" if power is None else "a power of ten without its currency"
             seen = f"the currency {currency} without its power of ten" if currency else alone
             self.ask("unit", seen, 'one, such as "USD mn", "CNY 亿" or "EUR"')
         return (currency or "USD") if "unit" in said else unit_in_words(currency or "USD", power or 0)
 
-    def unit_in_titles(self, head: str) -> tuple[str, int | None]:
-        """The first currency and the first power of ten in names, titles, and labels that agree."""
-        series = [one.texts for one in self.columns if one.texts != self.units and len(one.texts) <= 200]
-        agreed = [" ".join(one) for one in series if len(set(map(read_unit, one))) == 1]
-        names = [*self.at.name, *agreed, self.table.name, self.stem.replace("_", " ")]
-        units = [*map(read_unit, [head, *self.at.titles, *names, *self.at.notes_below])]
-        currency = next((currency for currency, _ in units if currency), "")
-        return currency, next((ten for _, ten in units if ten is not None), None)
-
     def numbers(self) -> Said:
         """How numbers are written, and what stands where there is none."""
-        at, given = self.at, self.given
-        texts = cells.shapes(at.rows[:, at.numbers][~self.table.exact[at.first : at.last][:, at.numbers]])
-        bare = {*texts, *(cells.without_flag(text) for text in texts if not is_number(text))}
-        missing = sorted(filter(cells.is_nothing, bare - {""}))
-        said: Said = {"missing": missing} if missing else {}
-        said |= {name: given[name] for name in ("decimal", "thousands") if name in given}
-        marks, unclear = cells.find_marks(texts) if "decimal" not in given else (cells.Marks(), "")
-        if marks is None:
-            self.ask("decimal", f"{quote(unclear)}, and others that contradict it", ". or ,")
-            return said
-        if unclear and ("," not in unclear or self.table.separator != ","):
+        at, texts = self.at, self.at.rows[:, self.at.numbers]
+        shown = cells.shapes(texts[~self.table.exact[at.first : at.last][:, at.numbers]])
+        bare = {*shown, *(cells.without_flag(text) for text in shown if not is_number(text))}
+        said: Said = {"missing": sorted(filter(cells.is_nothing, bare - {""}))}
+        if "decimal" in self.given:
+            return said | {"decimal": self.given["decimal"]}
+        marks, unclear = cells.find_marks(shown)
+        if marks is None or (unclear and ("," not in unclear or self.table.separator != ",")):
             found = f"{quote(unclear)}, which may have decimals or thousands"
             self.ask("decimal", found, "the mark before decimals: . or ,")
-        if unclear:
+        elif unclear:
             at.notes.append(f"{quote(unclear)} was read with thousands")
-        return marks._asdict() | said if marks != cells.Marks() else said
+        return said | (marks._asdict() if marks and any(marks[1:]) else {})
 
     # --- the mapping ---
 
@@ -419,15 +407,14 @@ class _Look:
         facts: Said = {
             "source": slug if own else f"own_{slug}".rstrip("_"),
             "title": (at.titles or [self.stem])[0][:200],
-            "separator": table.separator if table.separator != "," else None,
-            "encoding": table.encoding if table.encoding != "utf-8" else None,
-            "sheet": table.name,
+            "separator": table.separator if table.separator not in ("", ",") else None,
+            "encoding": table.encoding if table.encoding not in ("", "utf-8") else None,
+            "sheet": table.name or None,
             "last_row": at.last,
+            "header_row": _one([row + 1 for row in at.names]) or 0,
         }
         names = ("source", "title", "url", "licence", "authority", "published", "rows")
-        facts |= {name: self.given[name] for name in names if name in self.given}
-        facts = {name: fact for name, fact in facts.items() if fact}
-        return checked(facts | {"header_row": _one([row + 1 for row in at.names]) or 0} | said)
+        return checked(facts | {name: self.given[name] for name in names if name in self.given} | said)
 
     def read(self, mapping: Mapping) -> tuple[Mapping, Observed]:
         """Read the table; where its rows differ in a further column, those of the total are taken, or the reader is asked."""
