@@ -378,9 +378,9 @@ def test_parameters_of_the_case_reach_the_evidence(harbin):
 
 def test_the_level_before_follows_from_the_growth_of_ten_months():
     """11.7 CNY bn less growth of 79.8 %, at the rates of the two years."""
-    found = robustness.implied_before(HARBIN, (2023,))
+    found = robustness._implied_before(HARBIN, (2023,))
     assert found[2022] == pytest.approx(11700 / 1.798 / HARBIN.rates()["CNY"][2022])
-    in_yuan = robustness.implied_before(HARBIN.model_copy(update={"currency": "CNY"}), (2023,))
+    in_yuan = robustness._implied_before(HARBIN.model_copy(update={"currency": "CNY"}), (2023,))
     assert in_yuan[2022] == pytest.approx(11700 / 1.798)
 
 

@@ -195,7 +195,7 @@ def test_json_that_says_two_things_or_none_is_refused(tmp_path: Path, text: str 
         results_table.read,
         fetched.read_file,
         author.read_notebook,
-        matrix.read_document,
+        matrix.expand,
         tables.check_table,
     ],
     ids=lambda read: read.__name__,
