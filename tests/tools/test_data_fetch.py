@@ -302,7 +302,7 @@ def test_sources_that_are_listed_are_those_that_can_be_asked(server):
     asked = {
         command: {name for _, one, _, name in listed if one == command} for command in ("fetch", "refresh")
     }
-    assert asked["fetch"] == set(record.TRADE)
+    assert asked["fetch"] == {name for name, facts in PUBLISHERS.items() if facts.freqs}
     assert asked["refresh"] == {recipe.source for recipe in covariates.RECIPES.values()}
     for data, command, option, name in listed:
         pair = ("China", "Russia", "--years", "2024") if command == "fetch" else ()
@@ -418,7 +418,7 @@ def test_rates_of_every_currency_have_a_source():
     }
     others |= {"XAG", "XAU", "XBA", "XBB", "XBC", "XBD", "XPD", "XPT"}
     assert set(CURRENCIES) == {one.alpha_3 for one in pycountry.currencies} - others
-    recipes = covariates.rates_of(set(CURRENCIES) - {"USD"})
+    recipes = covariates._rates_of(set(CURRENCIES) - {"USD"})
     assert len(recipes) == len(CURRENCIES) - 1
     assert {recipe.source for recipe in recipes.values()} == {"ecb", "fred", "worldbank"}
     assert recipes["kzt_per_usd"].place == "Kazakhstan" and recipes["xof_per_usd"].place == "Senegal"

@@ -14,12 +14,13 @@ from urllib.parse import quote
 
 import fault_server as server_of
 import httpx
+import keyring.errors
 import pytest
 from fault_server import Server
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from sources_kit import NOW, Time, fetch_flow, quick_client
+from sources_kit import Time, fetch_flow, quick_client
 
 from lib.errors import UserError
 from lib.tools.sources import publishers
@@ -27,18 +28,11 @@ from lib.tools.sources.client import (
     Client,
     QuotaUsed,
     Request,
-    asked_wait,
     error_words,
     get,
     open_client,
 )
-from lib.tools.sources.publishers import (
-    PUBLISHERS,
-    base_of,
-    from_keyring,
-    key_of,
-    redact,
-)
+from lib.tools.sources.publishers import PUBLISHERS, base_of, key_of, redact
 from lib.tools.sources.snapshots import Desk
 
 PATH = "/data/dataflow/IMF.STA/IMTS/+/CHN.XG_FOB_USD+MG_CIF_USD.RUS.A"
@@ -89,7 +83,7 @@ def test_waits_double_and_are_bounded(server: Server, time: Time) -> None:
     server.always(server_of.status(503))
     with (
         quick_client(server.bases, time, attempts=6, longest_wait=8.0) as client,
-        pytest.raises(UserError, match=r"status 503, at the last of 6 attempts, expected status 200"),
+        pytest.raises(UserError, match=r"status 503, expected status 200, at the last of 6 attempts"),
     ):
         get(client, question(server))
     # Half of the bound, and half of that again by chance 0.5: three quarters of 1, 2, 4, 8 and 8 s.
@@ -97,16 +91,21 @@ def test_waits_double_and_are_bounded(server: Server, time: Time) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "wait"),
+    ("header", "body", "wait"),
     [
-        ("7", 7.0),
-        (format_datetime(datetime(2026, 11, 24, 12, 0, 30, tzinfo=UTC), usegmt=True), 30.0),
-        ("Tue, 24 Nov 2026 11:00:00 GMT", 0.75),  # in the past: our own wait
-        ("soon", 0.75),
+        ("7", b"", 7.0),
+        (format_datetime(datetime(2026, 11, 24, 12, 0, 30, tzinfo=UTC), usegmt=True), b"", 30.0),
+        ("Tue, 24 Nov 2026 11:00:00 GMT", b"", 0.75),  # in the past: our own wait
+        ("soon", b"", 0.75),
+        ("-5", b"", 0.75),
+        ("12", b"Try again in 3 seconds", 12.0),
+        ("", b"Try again in 3 seconds", 3.0),
     ],
 )
-def test_retry_after_is_heeded(server: Server, client: Client, time: Time, header: str, wait: float) -> None:
-    server.next(server_of.status(429, Retry_After=header))
+def test_the_wait_that_is_asked_for_is_heeded(
+    server: Server, client: Client, time: Time, header: str, body: bytes, wait: float
+) -> None:
+    server.next(server_of.status(429, body=body, **({"Retry_After": header} if header else {})))
     get(client, question(server))
     assert time.slept == pytest.approx([wait], abs=1e-6)
 
@@ -124,24 +123,11 @@ def test_a_wait_beyond_all_patience_is_told_at_once(server: Server, client: Clie
     assert len(server.seen) == 1 and time.slept == []
 
 
-@pytest.mark.parametrize(
-    ("header", "body", "expected"),
-    [
-        ("", b"", 0.0),
-        ("12", b"Try again in 3 seconds", 12.0),
-        ("", b"Try again in 3 seconds", 3.0),
-        ("-5", b"", 0.0),
-    ],
-)
-def test_asked_wait(header: str, body: bytes, expected: float) -> None:
-    assert asked_wait(header, body, NOW) == expected
-
-
 def test_silence_ends_with_the_time_limit(server: Server) -> None:
     server.always(server_of.silent)
     with (
         quick_client(server.bases, read_seconds=0.05, attempts=2) as client,
-        pytest.raises(UserError, match=r"no answer in time \(ReadTimeout\), at the last of 2 attempts"),
+        pytest.raises(UserError, match=r"no answer in time \(ReadTimeout\), .*at the last of 2 attempts"),
     ):
         get(client, question(server))
 
@@ -150,7 +136,7 @@ def test_a_slow_drip_ends_with_the_total_limit(server: Server) -> None:
     server.always(server_of.dripping)
     with (
         quick_client(server.bases, total_seconds=0.05, attempts=2) as client,
-        pytest.raises(UserError, match=r"an answer not complete after 0\.05 s, at the last of 2"),
+        pytest.raises(UserError, match=r"an answer not complete after 0\.05 s, .*at the last of 2"),
     ):
         get(client, question(server))
 
@@ -225,7 +211,10 @@ def test_other_statuses_are_refused_with_the_servers_words(server: Server, clien
         (server_of.redirect("http://localhost:1/data"), "a redirect to .*expected one within 127"),
         (server_of.redirect(""), 'a redirect to ""'),
         (server_of.redirect_to_itself, "more than 3 redirects"),
-        (server_of.huge(200_000_000, declared=True), "a body of 200000000 bytes, expected at most 2000000"),
+        (
+            server_of.huge(200_000_000, declared=True),
+            "a body of more than 2000000 bytes, expected at most 2000000",
+        ),
         (
             server_of.huge(200_000_000, declared=False),
             "a body of more than 2000000 bytes, expected at most 2000000",
@@ -330,11 +319,10 @@ def test_only_chinas_customs_may_be_asked_without_tls_and_only_where_allowed(
         base_of("gacc", allow_http=True)
 
 
-def test_base_address_from_argument_environment_or_publisher(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_base_address_from_environment_or_publisher(monkeypatch: pytest.MonkeyPatch) -> None:
     assert base_of("imf") == PUBLISHERS["imf"].base
     monkeypatch.setenv("TRADEGOALS_IMF_URL", "http://127.0.0.1:8000/imf/")
     assert base_of("imf") == "http://127.0.0.1:8000/imf"
-    assert base_of("imf", {"imf": "https://mirror.example/imf"}) == "https://mirror.example/imf"
 
 
 def test_all_publishers_are_asked_over_tls() -> None:
@@ -559,7 +547,7 @@ def formed(key: str, forms: tuple[Callable[..., str], ...]) -> str:
 
 
 def test_the_environment_comes_before_the_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishers, "from_keyring", lambda name: "of-the-keyring")
+    monkeypatch.setattr("keyring.get_password", lambda service, name: "of-the-keyring")
     monkeypatch.delenv("COMTRADE_API_KEY", raising=False)
     assert key_of("comtrade").get_secret_value() == "of-the-keyring"  # type: ignore[union-attr]
     monkeypatch.setenv("COMTRADE_API_KEY", "of-the-environment")
@@ -567,15 +555,19 @@ def test_the_environment_comes_before_the_keyring(monkeypatch: pytest.MonkeyPatc
 
 
 def test_without_any_key_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishers, "from_keyring", lambda name: "")
     monkeypatch.setenv("COMTRADE_API_KEY", "  ")
     assert key_of("comtrade") is None
 
 
 def test_a_keyring_is_asked_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    keyring = pytest.importorskip("keyring")
-    monkeypatch.setattr(keyring, "get_password", lambda service, name: f"{service}:{name}")
-    assert from_keyring("COMTRADE_API_KEY") == "tradegoals:COMTRADE_API_KEY"
+    monkeypatch.setattr("keyring.get_password", lambda service, name: f"{service}:{name}")
+    assert key_of("comtrade").get_secret_value() == "tradegoals:COMTRADE_API_KEY"  # type: ignore[union-attr]
+
+    def locked(service: str, name: str) -> None:
+        raise keyring.errors.KeyringLocked
+
+    monkeypatch.setattr("keyring.get_password", locked)
+    assert key_of("comtrade") is None
 
 
 def test_a_key_with_a_line_break_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ def fetch(
 
     if all_pairs == bool(reporter or partner) or bool(reporter) != bool(partner):
         raise UserError("data fetch: expected REPORTER and PARTNER, such as India Russia, or --all-pairs")
-    facts = publisher(source)
+    facts = publisher(source, "fetch")
     last = date.today().year + (freq != "A")
     span = record.read_years(years) if years else range(facts.first_year, last)
     days = facts.good_days or 7 * all_pairs if max_age is None else max_age
@@ -81,8 +81,9 @@ def fetch(
             tell(failed, "note: ")
             click.echo(f"{total[0]:,} values new, {total[1]:,} changed, {total[2]:,} known already")
             return
-        found = record.fetch_pair(record.pair_question(source, reporter, partner, freq, span), desk)
-    tell((note for written in found for note in written.notes), "note: ")
+        question = record.pair_question(source, reporter, partner, freq, span)
+        found, notes = record.fetch_pair(question, desk)
+    tell(notes, "note: ")
     tell(found)
     if len(found[0].first) == 4:  # a year, which most notebooks want
         rows = fetched.read(found[0].reporter)
@@ -107,13 +108,12 @@ def refresh(
     """
     from lib.tools import curation
     from lib.tools.sources import covariates
-    from lib.tools.sources.publishers import PUBLISHERS
+    from lib.tools.sources.publishers import publisher
 
-    known = [name for name, facts in PUBLISHERS.items() if facts.command == "refresh"]
-    if other := [name for name in source if name not in known]:
-        raise UserError(f"source: found {quote(other[0])}, expected {nearest(other[0], known)}")
+    for name in source:
+        publisher(name, "refresh")
     with _desk(offline=offline) as desk:
-        changed, notes = covariates.renew(list(source) or known, desk, currency)
+        changed, notes = covariates.renew(source, desk, currency)
     tell(notes, "note: ")
     tell(changed)
     if not changed:
@@ -135,9 +135,7 @@ def update(offline: Offline = False) -> None:
 
     with _desk(offline=offline, max_age=timedelta(days=1)) as desk:
         found = renew(range(1980, date.today().year), desk)
-    written = [one for one in found.written if any(one.added[:2])]
-    tell((note for one in written for note in one.notes), "note: ")
-    tell(written)
+    tell(found.written)
     tell(found.notes, "note: ")
     click.echo(f"{len(found.moved)} answers move:" if found.moved else "No answer moves.")
     tell(found.moved, "  ")
@@ -221,7 +219,7 @@ def import_(
         fetched, snapshot, body = record.read_import(
             table, found, snapshots.Desk(asked, snapshots.folder_of()), observed
         )
-    figures, notes = record.figures_of(fetched, snapshot.day, codes, imported=True)
+    figures, notes = record.figures_of(fetched, snapshot.day, imported=True)
     drafts = record.drafts_of(figures, codes, reread=True)
     if mapping is None and found is not None:
         click.echo(f"mapping:\n{indent(to_yaml(found).rstrip(), '  ')}")

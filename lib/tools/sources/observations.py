@@ -18,11 +18,7 @@ from lib.errors import quote, some
 from lib.tools.sources.client import refuse
 
 FREQUENCIES = {"A": "annual", "Q": "quarterly", "M": "monthly"}
-
 SHAPES = {"A": r"(\d{4})()", "Q": r"(\d{4})-?(Q[1-4])", "M": r"(\d{4})-?M?(0[1-9]|1[0-2])"}
-
-WRITTEN = {"A": "%Y", "Q": "%Y-Q%q", "M": "%Y-%m"}
-
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 
 
@@ -50,7 +46,7 @@ def canonical(texts: pd.Series, freq: str, where: str) -> pd.Series:
 def periods_of(years: range, freq: str) -> list[str]:
     """Return every period of the years, in order."""
     span = pd.period_range(f"{years[0]}-01", f"{years[-1]}-12", freq=freq.replace("A", "Y"))
-    return span.strftime(WRITTEN[freq]).tolist()
+    return span.strftime({"A": "%Y", "Q": "%Y-Q%q", "M": "%Y-%m"}[freq]).tolist()
 
 
 def name_gaps(asked: Iterable[str], found: Iterable[str]) -> str:
@@ -76,24 +72,24 @@ def empty() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype="float64" if name == "value" else "str") for name in COLUMNS})
 
 
-def check(observations: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Return observations with sound values, in the order of `COLUMNS`; what a source does not say is `BLANK`."""
-    missing = {name: text for name, text in BLANK.items() if name not in observations}
-    rows = observations.assign(**missing)[list(COLUMNS)]
+def check(rows: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
+    """Return observations with sound values, in the order of `COLUMNS`, what a source does not say as `BLANK`; and notes.
+
+    What says the same twice counts once; rows that contradict one another are refused.
+    """
+    missing = {name: text for name, text in BLANK.items() if name not in rows}
+    rows = rows.assign(**missing)[list(COLUMNS)].reset_index(drop=True)
     values = rows["value"].to_numpy(dtype="float64")
     if len(bad := values[~(np.isfinite(values) & (values >= 0))]):
         raise refuse(where, f"value {quote(str(bad[0]))}", "a finite number of 0 or more")
-    return rows.astype({name: "str" for name in COLUMNS if name != "value" and rows[name].dtype != "str"})
-
-
-def without_duplicates(rows: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
-    """Return rows without those that say the same twice; rows that contradict one another are refused."""
+    rows = rows.astype({name: "str" for name in COLUMNS if name != "value" and rows[name].dtype != "str"})
     repeated = rows.duplicated(KEY)
     if not (count := int(repeated.sum())):
         return rows, []
     if not (same := first_conflict(rows)).empty:
         raise refuse(where, conflict_in_words(same), "one value")
-    return rows[~repeated], [f"{where}: {count} rows stood there twice with the same value"]
+    twice = f"{where}: {count} rows stood there twice with the same value"
+    return rows[~repeated].reset_index(drop=True), [twice]
 
 
 def first_conflict(rows: pd.DataFrame) -> pd.DataFrame:
@@ -125,21 +121,20 @@ def with_years(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows with the years of which every month, or every quarter, is there, and which are not there themselves."""
     keys = ["reporter", "partner", "flow", "unit", "source", "year"]
     dated = rows.assign(year=rows["period"].str[:4], bad=rows["status"].where(rows["status"] != "ok"))
-    firsts = {name: (name, "first") for name in ("bad", "valuation", "snapshot")}
-    latest = ("published", "max")
-    for freq, parts, many in (("M", "months", 12), ("Q", "quarters", 4)):
-        own = dated[(dated["freq"] == freq) & (dated["period"].str.len() == 7)]
-        own = own[own.groupby(keys)["value"].transform("size") == many]
-        there = pd.MultiIndex.from_frame(dated.loc[dated["freq"] == "A", keys])
-        own = own[~pd.MultiIndex.from_frame(own[keys]).isin(there)]
-        if own.empty:
-            continue
-        total = ("value", lambda values: round(math.fsum(values), 9))
-        years = own.groupby(keys, as_index=False).agg(value=total, published=latest, **firsts)
-        years = years.assign(period=years["year"], freq="A", yoy_pct="", status=years["bad"].fillna("ok"))
-        years = years.assign(note=f"computed as the sum of {many} {parts}").astype({"status": "str"})
-        dated = pd.concat([dated, years], ignore_index=True)
-    return dated[list(COLUMNS)]
+    parts = dated[dated["freq"].isin(["M", "Q"]) & (dated["period"].str.len() == 7)]
+    is_whole = parts.groupby(keys)["value"].transform("size") == parts["freq"].map({"M": 12, "Q": 4})
+    there = pd.MultiIndex.from_frame(dated.loc[dated["freq"] == "A", keys])
+    parts = parts[is_whole & ~pd.MultiIndex.from_frame(parts[keys]).isin(there)]
+    if parts.empty:
+        return rows[list(COLUMNS)]
+    firsts = {name: (name, "first") for name in ("freq", "bad", "valuation", "snapshot")}
+    total, latest = ("value", lambda values: round(math.fsum(values), 9)), ("published", "max")
+    years = parts.groupby(keys, as_index=False).agg(value=total, published=latest, **firsts)
+    note = "computed as the sum of " + years["freq"].map({"M": "12 months", "Q": "4 quarters"})
+    years = years.assign(
+        period=years["year"], freq="A", yoy_pct="", note=note, status=years["bad"].fillna("ok")
+    )
+    return pd.concat([rows, years.astype({"status": "str"})], ignore_index=True)[list(COLUMNS)]
 
 
 def with_totals(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

@@ -122,9 +122,9 @@ class Reader:
             self.note(words)
         table = self.as_observations(self.with_values(rows))
         self.refuse_conflicts(table)
-        seen, twice = observations.without_duplicates(observations.check(table, self.where), self.where)
+        seen, twice = observations.check(table, self.where)
         self.note_lonely_months(seen)
-        return seen.reset_index(drop=True), self.notes + twice
+        return seen, self.notes + twice
 
     def columns_of_values(self) -> list[Column]:
         """Return the columns of values."""

@@ -15,21 +15,20 @@ import json
 import os
 import zlib
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from itertools import groupby
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AwareDatetime, Field
 from pydantic.dataclasses import dataclass as checked
 
-from lib.errors import Fault, UserError, shown_path
+from lib.errors import UserError, shown_path
 from lib.package import data_dir
 from lib.research.files import make_folder, write_atomically
 from lib.tools.sources.client import Answer, Client, Request, get
-from lib.tools.sources.publishers import Publisher, base_of, key_of, publisher
+from lib.tools.sources.publishers import PUBLISHERS, Publisher, base_of, key_of
 
 
 @checked(frozen=True, config={"extra": "forbid"})
@@ -61,9 +60,8 @@ def folder_of() -> Path:
     return Path(os.environ.get("TRADEGOALS_SNAPSHOTS") or data_dir() / "snapshots")
 
 
-def record_of(request: Request, answer: Answer, facts: Publisher | None = None) -> Snapshot:
-    """Return the record of an answer, not yet kept; `facts` of a source that is none of `publishers`."""
-    facts = facts or publisher(request.source)
+def record_of(request: Request, answer: Answer, facts: Publisher) -> Snapshot:
+    """Return the record of an answer, not yet kept."""
     question = request.source, request.path, request.params
     came = answer.url, answer.received, answer.status, answer.media, answer.headers
     body = hashlib.sha256(answer.body).hexdigest(), len(answer.body)
@@ -74,9 +72,9 @@ def record_of(request: Request, answer: Answer, facts: Publisher | None = None) 
 def save(store: Path, snapshot: Snapshot, body: bytes) -> Snapshot:
     """Keep an answer: its body where it is new, and its record; return the first record of its vintage."""
     try:
-        read_body(store, snapshot)
+        _read_body(store, snapshot)
     except UserError:  # not there yet, or damaged
-        _write(body_path(store, snapshot.sha256), body)
+        _write(_body_path(store, snapshot), gzip.compress(body, mtime=0))
     if not (path := place_of(store, snapshot)).exists():
         record = asdict(snapshot) | {"retrieved": snapshot.retrieved.isoformat()}
         record |= {"checksum": _checksum(record)}
@@ -87,30 +85,29 @@ def save(store: Path, snapshot: Snapshot, body: bytes) -> Snapshot:
 def place_of(store: Path, snapshot: Snapshot) -> Path:
     """Return where the record of a snapshot lies."""
     stamp = snapshot.retrieved.strftime("%Y%m%dT%H%M%S%fZ")
-    return _records_of(store, snapshot) / f"{stamp}-{snapshot.sha256[:16]}.json"
+    return _folder(store, snapshot) / f"{stamp}-{snapshot.sha256[:16]}.json"
 
 
-def body_path(store: Path, digest: str) -> Path:
-    """Return where the body of a checksum lies."""
-    return store / "bodies" / digest[:2] / f"{digest}.gz"
-
-
-def _records_of(store: Path, question: Request | Snapshot) -> Path:
+def _folder(store: Path, question: Request | Snapshot) -> Path:
     """Return the folder of a question's records: its name is the beginning of a checksum."""
     text = json.dumps([question.source, question.path, sorted(question.params)])
     return store / "records" / question.source / hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
+def _body_path(store: Path, snapshot: Snapshot) -> Path:
+    return store / "bodies" / snapshot.sha256[:2] / f"{snapshot.sha256}.gz"
+
+
 def _write(path: Path, content: bytes) -> None:
     make_folder(path.parent)
-    write_atomically(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+    write_atomically(path, content)
 
 
 def _checksum(record: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
-def read_record(path: Path) -> Snapshot:
+def _read_record(path: Path) -> Snapshot:
     """Read one record; one that was altered is none any more."""
     try:
         record: dict[str, Any] = json.loads(path.read_bytes())
@@ -119,56 +116,49 @@ def read_record(path: Path) -> Snapshot:
         return Snapshot(**record)
     except (ValueError, TypeError, AttributeError, RecursionError, OSError) as error:
         found = f"no record of a snapshot ({str(error).partition(chr(10))[0]})"
-        raise UserError(f"{shown_path(path)}: found {found}, expected one") from None
+        raise UserError(f"{shown_path(path)}: found {found}, expected one; fetching mends it") from None
 
 
-def records(store: Path, question: Request | Snapshot) -> list[Snapshot]:
+def _read_body(store: Path, snapshot: Snapshot) -> bytes:
+    """Return a snapshot's body, checked against its checksum."""
+    path = _body_path(store, snapshot)
+    try:
+        body = gzip.decompress(path.read_bytes())
+        if hashlib.sha256(body).hexdigest() != snapshot.sha256:
+            raise OSError("its checksum is another")
+        return body
+    except (OSError, EOFError, zlib.error) as error:
+        found = f"no body that can be read ({error})"
+        raise UserError(f"{shown_path(path)}: found {found}, expected a gzip; fetching mends it") from None
+
+
+def _records(store: Path, question: Request | Snapshot) -> list[Snapshot]:
     """Return all answers to a question, oldest first."""
-    return [read_record(path) for path in sorted(_records_of(store, question).glob("*.json"))]
-
-
-def vintages(store: Path, question: Request | Snapshot) -> list[Snapshot]:
-    """Return the first record of each different answer, oldest first: an answer that came again is no new vintage."""
-    return [next(same) for _, same in groupby(records(store, question), key=lambda one: one.sha256)]
+    return [_read_record(path) for path in sorted(_folder(store, question).glob("*.json"))]
 
 
 def first_of(store: Path, snapshot: Snapshot) -> Snapshot:
     """Return the first record of a snapshot's vintage; an answer that was replaced and comes again begins another one."""
-    same = [one for one in vintages(store, snapshot) if one.sha256 == snapshot.sha256]
-    return next((one for one in reversed(same) if one.retrieved <= snapshot.retrieved), snapshot)
+    before = [one for one in _records(store, snapshot) if one.retrieved <= snapshot.retrieved]
+    same = [*takewhile(lambda one: one.sha256 == snapshot.sha256, reversed(before))]
+    return same[-1] if same else snapshot
 
 
-def read_body(store: Path, snapshot: Snapshot) -> bytes:
-    """Return a snapshot's body, checked against its checksum."""
-    path = body_path(store, snapshot.sha256)
-    try:
-        body = gzip.decompress(path.read_bytes())
-    except (OSError, EOFError, zlib.error) as error:
-        found = f"no body that can be read ({error})"
-        raise UserError(f"{shown_path(path)}: found {found}, expected a gzip") from None
-    if (digest := hashlib.sha256(body).hexdigest()) != snapshot.sha256:
-        found = f"content with checksum {digest}"
-        raise UserError(f"{shown_path(path)}: found {found}, expected that of its name")
-    return body
-
-
-UNREADABLE = ".unreadable"
-
-
-def check_store(store: Path) -> list[Fault]:
-    """Find records and bodies that cannot be read or do not fit their checksums."""
-    faults = []
-    for path in sorted(store.glob("records/*/*/*.json*")):
+def check_store(store: Path) -> list[str]:
+    """Say which records and bodies cannot be read or do not fit their checksums."""
+    faults = [
+        f"{shown_path(path)}: found a record that could not be read and was set aside, expected none: it may be removed"
+        for path in sorted(store.glob(f"records/*/*/*{UNREADABLE}"))
+    ]
+    for path in sorted(store.glob("records/*/*/*.json")):
         try:
-            read_body(store, read_record(path))
+            _read_body(store, _read_record(path))
         except UserError as error:
-            found = str(error).removeprefix(f"{shown_path(path)}: found ").partition(", expected ")[0]
-            aside = "none: it was set aside, and may be removed" * (path.suffix == UNREADABLE)
-            expected = aside or "a record with its body; fetching mends it"
-            faults.append(Fault(shown_path(path), 1, "", found, expected))
+            faults.append(str(error))
     return faults
 
 
+UNREADABLE = ".unreadable"
 Content = TypeVar("Content")
 
 
@@ -190,26 +180,25 @@ class Desk:
         self, source: str, path: str, params: tuple[tuple[str, str], ...] = (), lasting: bool = False
     ) -> Request:
         """Return a question to a source, at its address, with its pace and key."""
-        facts, base = publisher(source), base_of(source, self.client.bases, self.client.allow_http)
+        facts, base = PUBLISHERS[source], base_of(source, self.client.allow_http)
         sent = facts.pace, lasting, key_of(source), facts.key_header
         return Request(source, base, path, params, tuple(facts.media), *sent)
 
     def ask(self, request: Request, read: Callable[[bytes, str], Content]) -> tuple[Content, Snapshot]:
         """Return what `read` makes of an answer (body, address), and the first record of its vintage; a refused one is put aside."""
-        any_age, kept = self.offline or request.lasting, None
+        kept = None
         try:
-            kept = next(reversed(records(self.store, request)), None)
-            age = self.client.now() - kept.retrieved if kept else timedelta(0)
-            if kept and (any_age or (self.max_age is not None and age <= self.max_age)):
-                return read(read_body(self.store, kept), kept.url), first_of(self.store, kept)
+            kept = next(reversed(_records(self.store, request)), None)
+            if kept and (self.offline or request.lasting or self._is_young(kept)):
+                return read(_read_body(self.store, kept), kept.url), first_of(self.store, kept)
         except UserError as error:  # of a store that is damaged, or that an older version wrote
             if self.offline:
                 raise UserError(f"{error}; without --offline it is asked for anew") from None
-            for path in _records_of(self.store, request).glob("*.json"):
-                with suppress(UserError):
-                    read_record(path)
-                    continue
-                path.replace(path.with_name(path.name + UNREADABLE))
+            for path in _folder(self.store, request).glob("*.json"):
+                try:
+                    _read_record(path)
+                except UserError:
+                    path.replace(path.with_name(path.name + UNREADABLE))
         if self.offline:
             raise UserError(f"offline: no snapshot of {request.url}; run once without --offline")
         hint = f" (--offline uses the snapshot of {kept.day})" if kept else ""
@@ -217,10 +206,14 @@ class Desk:
             answer = get(self.client, request)
         except UserError as error:
             raise type(error)(f"{error}{hint}") from None
-        snapshot = record_of(request, answer)
+        snapshot = record_of(request, answer, PUBLISHERS[request.source])
         try:
             content = read(answer.body, answer.url)
         except UserError as error:
-            _write(aside := self.store / "refused" / f"{snapshot.sha256}.gz", answer.body)
+            aside = self.store / "refused" / f"{snapshot.sha256}.gz"
+            _write(aside, gzip.compress(answer.body, mtime=0))
             raise UserError(f"{error}; what came is in {shown_path(aside)}{hint}") from None
         return content, save(self.store, snapshot, answer.body)
+
+    def _is_young(self, kept: Snapshot) -> bool:
+        return self.max_age is not None and self.client.now() - kept.retrieved <= self.max_age

@@ -21,14 +21,13 @@ from lib.errors import UserError
 from lib.series import exchange_rates, no_rate
 from lib.tools import curation
 from lib.tools.sources.client import NothingThere, QuotaUsed
-from lib.tools.sources.publishers import publisher
+from lib.tools.sources.publishers import PUBLISHERS
 from lib.tools.sources.record import FAULTS_IN_A_ROW, Written, fetch_pair, pair_question
 from lib.tools.sources.snapshots import Desk
 
-CHEAPEST_FIRST = ("imf", "comtrade")  # a pair is one request to the IMF, and one for each year to UN Comtrade
-YEARS_OF_OTHERS = (
-    2  # the latest, of a source other than the first: UN Comtrade answers some hundred calls a day
-)
+CHEAPEST_FIRST = {"imf": 0, "comtrade": -2}
+"""From which year on each is asked, of all: a pair is one request to the IMF, to UN Comtrade, which answers some hundred a day,
+one for each year."""
 
 Known = tuple[int, float, float | None]
 """What is known of a pending target: its last full year, the level then (millions), the probability to reach it."""
@@ -38,11 +37,11 @@ Known = tuple[int, float, float | None]
 class Updated:
     """What an update brought: pairs as they were written, answers that moved, decided targets as rows, and notes."""
 
+    pending: int
+    notes: list[str]
     written: list[Written] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
     decided: list[curation.Row] = field(default_factory=list)
-    pending: int = 0
-    notes: list[str] = field(default_factory=list)
 
 
 def update(years: range, desk: Desk) -> Updated:
@@ -50,36 +49,40 @@ def update(years: range, desk: Desk) -> Updated:
     today = desk.client.now().date()
     pending = [row for row in curation.read_rows("targets") if row["met"] == "pending"]
     rates = exchange_rates(fig.load_covariates(), pd.Timestamp(today))
-    notes = [no_rate(one, "any year") for one in sorted({_currency_of(row) for row in pending} - {*rates})]
+    lacking = sorted({_currency_of(row) for row in pending} - {*rates})
+    updated = Updated(len(pending), [no_rate(one, "any year") for one in lacking])
     # No figure here says anything of a sector, such as farm goods.
     whole = [row for row in pending if not row["sector"]]
     before = [_answer_to(row, _levels_of(row, today), today) for row in whole]
-    updated, failed = Updated(pending=len(pending), notes=notes), Counter[str]()
+    failed = Counter[str]()
     for pair in dict.fromkeys((row["reporter"], row["partner"]) for row in whole):
         if all(one.casefold() in known_names() for one in pair):  # groups and provinces have no live source
-            updated.written.extend(_fetch_from_cheapest(*pair, years, desk, failed, notes))
-    came = {one.reporter for one in updated.written if any(one.added[:2])}
+            _fetch_from_cheapest(*pair, years, desk, failed, updated)
+    came = {one.reporter for one in updated.written}
     for row, old in zip(whole, before, strict=True):
-        levels, parties = _levels_of(row, today), {row["reporter"], row["partner"]}
-        if parties & came and (words := _move_of(row, old, _answer_to(row, levels, today))):
-            updated.moved.append(words)
-        if new := decide(row, levels, today):
-            updated.decided.append(new)
+        levels = _levels_of(row, today)
+        if {row["reporter"], row["partner"]} & came and (new := _answer_to(row, levels, today)) not in (
+            old,
+            None,
+        ):
+            updated.moved.append(_move_of(row, old, new))
+        if decided := _decided(row, levels, today):
+            updated.decided.append(decided)
     return updated
 
 
 def _fetch_from_cheapest(
-    reporter: str, partner: str, years: range, desk: Desk, failed: Counter[str], notes: list[str]
-) -> list[Written]:
+    reporter: str, partner: str, years: range, desk: Desk, failed: Counter[str], updated: Updated
+) -> None:
     """Fetch a pair from the first source that has it; one that `failed` too often in a row is asked no more."""
     pair, found = f"{reporter}–{partner}", list[str]()
-    for source in CHEAPEST_FIRST:
+    for source, start in CHEAPEST_FIRST.items():
         if failed[source] >= FAULTS_IN_A_ROW:
             continue
-        span = years if source == CHEAPEST_FIRST[0] else years[-YEARS_OF_OTHERS:]
-        own = replace(desk, max_age=desk.max_age or timedelta(days=publisher(source).good_days))
+        span, good = years[start:], timedelta(days=PUBLISHERS[source].good_days)
         try:
-            written = fetch_pair(pair_question(source, reporter, partner, "A", span), own)
+            question = pair_question(source, reporter, partner, "A", span)
+            written, notes = fetch_pair(question, replace(desk, max_age=desk.max_age or good))
         except NothingThere:
             failed[source] = 0
             found.append(f"{pair}: nothing of {span[0]}–{span[-1]} at {source}")
@@ -90,9 +93,11 @@ def _fetch_from_cheapest(
                 found.append(f"{source} is out of order or out of quota: it is asked for no other pair")
         else:
             failed[source] = 0
-            return written
-    notes += found
-    return []
+            if news := [one for one in written if any(one.added[:2])]:
+                updated.written.extend(news)
+                updated.notes.extend(notes)
+            return
+    updated.notes.extend(found)
 
 
 def _currency_of(target: curation.Row) -> str:
@@ -139,10 +144,8 @@ def _answer_to(target: curation.Row, levels: pd.Series, today: date) -> Known | 
     return year, float(levels.iloc[-1]), odds
 
 
-def _move_of(target: curation.Row, old: Known | None, new: Known | None) -> str:
-    """Say what is now known of a target that was not before; "" where nothing is."""
-    if new is None or new == old:
-        return ""
+def _move_of(target: curation.Row, old: Known | None, new: Known) -> str:
+    """Say what is now known of a target that was not before."""
     (year, level, odds), (year_before, level_before, odds_before) = new, old or (None, None, None)
     said = f"{target['target_id']}: {year}: {level / 1000:,.1f} {_currency_of(target)} bn"
     if level_before and (year, level) != (year_before, level_before):
@@ -153,7 +156,7 @@ def _move_of(target: curation.Row, old: Known | None, new: Known | None) -> str:
     return said
 
 
-def decide(target: curation.Row, levels: pd.Series, today: date) -> curation.Row | None:
+def _decided(target: curation.Row, levels: pd.Series, today: date) -> curation.Row | None:
     """Return a pending target with its outcome, once its year is over and known; without a deadline, once it is reached."""
     needed = _needed_mn(target, levels)
     if target["target_year"]:
