@@ -7,9 +7,11 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import fault_server as server_of
@@ -48,8 +50,19 @@ def client(server: Server, time: Time) -> Iterator[Client]:
         yield client
 
 
-def question(server: Server, **changes: object) -> Request:
-    return Request("imf", server.bases["imf"], PATH, media=MEDIA, **changes)  # type: ignore[arg-type]
+@pytest.fixture(autouse=True)
+def facts(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """The IMF accepts JSON too, and is asked as often as one likes; a test may say otherwise."""
+
+    def change(**facts: Any) -> None:
+        monkeypatch.setitem(PUBLISHERS, "imf", replace(PUBLISHERS["imf"], **facts))
+
+    change(media=MEDIA, pace=0)
+    return change
+
+
+def question(server: Server) -> Request:
+    return Request("imf", server.bases["imf"], PATH)
 
 
 def truth(server: Server) -> bytes:
@@ -74,7 +87,7 @@ def test_a_fault_that_passes_is_asked_again(
     server: Server, client: Client, time: Time, fault: server_of.Fault
 ) -> None:
     server.next(fault)
-    assert get(client, question(server)).body == truth(server)
+    assert get(client, question(server))[1] == truth(server)
     assert len(server.seen) == 2
     assert len(time.slept) == 1
 
@@ -239,20 +252,20 @@ def test_rows_of_unknown_length_are_refused(server: Server, client: Client) -> N
 
 def test_a_redirect_within_the_host_is_followed(server: Server, client: Client) -> None:
     server.next(server_of.redirect(f"/imf{PATH}", 307))
-    assert get(client, question(server)).body == truth(server)
+    assert get(client, question(server))[1] == truth(server)
 
 
 @pytest.mark.parametrize("fault", [server_of.zipped, None])
 def test_an_answer_is_kept_as_it_is(server: Server, client: Client, fault: server_of.Fault | None) -> None:
     server.always(fault or (lambda handler, reply: handler.send(reply)))
-    answer = get(client, question(server))
-    assert (answer.status, answer.body, answer.media) == (200, truth(server), server_of.CSV_TYPE)
-    assert answer.received.tzinfo is not None
+    snapshot, body = get(client, question(server))
+    assert (snapshot.status, body, snapshot.media) == (200, truth(server), server_of.CSV_TYPE)
+    assert snapshot.retrieved.tzinfo is not None
 
 
 def test_no_content_is_an_answer(server: Server, client: Client) -> None:
     server.always(server_of.status(204))
-    assert get(client, question(server)).body == b""
+    assert get(client, question(server))[1] == b""
 
 
 def test_200_mb_are_read_within_a_bounded_memory(tmp_path: Path) -> None:
@@ -269,7 +282,7 @@ with f.serve(small_world()) as s, quick_client(s.bases, received_bytes=2_000_000
     s.always(f.huge(200_000_000, declared=False))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     try:
-        get(client, Request("imf", s.bases["imf"], {PATH!r}, media=("application/json",)))
+        get(client, Request("imf", s.bases["imf"], {PATH!r}))
     except UserError:
         pass
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
@@ -281,9 +294,12 @@ with f.serve(small_world()) as s, quick_client(s.bases, received_bytes=2_000_000
 # --- pace, address, certificates ---
 
 
-def test_requests_to_one_host_keep_their_distance(server: Server, client: Client, time: Time) -> None:
+def test_requests_to_one_host_keep_their_distance(
+    server: Server, client: Client, time: Time, facts: Callable[..., None]
+) -> None:
+    facts(pace=1.5)
     for _ in range(3):
-        get(client, question(server, pace=1.5))
+        get(client, question(server))
     assert time.slept == [1.5, 1.5]
 
 

@@ -8,6 +8,7 @@ retries and bounds nothing, comtradeapicall loses a year to a status 429 without
 """
 
 import asyncio
+import hashlib
 import logging
 import math
 import random
@@ -21,15 +22,16 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import httpx
 import tenacity
-from pydantic import SecretStr
+from pydantic import AwareDatetime, Field, SecretStr
+from pydantic.dataclasses import dataclass as checked
 
 from lib.errors import UserError, printable, quote
-from lib.tools.sources.publishers import PLAIN_HOSTS, redact, redact_bytes
+from lib.tools.sources.publishers import PLAIN_HOSTS, PUBLISHERS, Publisher, redact, redact_bytes
 
 
 @dataclass(frozen=True)
@@ -40,22 +42,59 @@ class Request:
     base: str
     path: str
     params: tuple[tuple[str, str], ...] = ()
-    media: tuple[str, ...] = ("application/json",)
-    pace: float = 0.0
     lasting: bool = False  # the answer never changes: one that is kept is as good as a new one
     key: SecretStr | None = None
-    key_header: str = ""
 
     def headers(self) -> dict[str, str]:
-        """What is sent beside the address, the key too."""
-        key = {self.key_header: self.key.get_secret_value()} if self.key else {}
-        return {"Accept": ", ".join(self.media)} | key
+        """What is sent beside the address; no variable of ours holds the key in the open."""
+        facts = PUBLISHERS[self.source]
+        key = {facts.key_header: self.key.get_secret_value()} if self.key else {}
+        return {"Accept": ", ".join(facts.media)} | key
 
     @property
     def url(self) -> str:
         """The address with its parameters; a key is never part of it."""
         query = urlencode(self.params, safe=",:+*/[]")
         return f"{self.base}{self.path}" + (f"?{query}" if query else "")
+
+
+@checked(frozen=True, config={"extra": "forbid"})
+class Snapshot:
+    """The record of one answer."""
+
+    source: str
+    path: str
+    params: tuple[tuple[str, str], ...]
+    url: str
+    retrieved: AwareDatetime
+    status: int
+    media: str
+    headers: tuple[tuple[str, str], ...]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    bytes: int
+    title: str
+    authority: str
+    licence: str
+
+    @property
+    def day(self) -> str:
+        """The day of retrieval (UTC), as YYYY-MM-DD."""
+        return self.retrieved.date().isoformat()
+
+
+Headers = dict[str, str]
+Answer = tuple[Snapshot, bytes]
+"""The record of an answer, and its body without its transfer compression."""
+
+
+def answer_to(
+    request: Request, facts: Publisher, when: datetime, body: bytes, status: int = 200, **headers: str
+) -> Answer:
+    """Return what came for a request, with its record."""
+    kept = tuple((name, headers[name]) for name in KEPT_HEADERS if name in headers)
+    came = request.url, when, status, _kind_of(headers.get("content-type", "")), kept
+    about = hashlib.sha256(body).hexdigest(), len(body), facts.title, facts.authority, facts.licence
+    return Snapshot(request.source, request.path, request.params, *came, *about), body
 
 
 @dataclass
@@ -79,22 +118,6 @@ class Client:
     asked: dict[str, float] = field(default_factory=dict)  # when each host was asked last
     http: httpx.AsyncClient = field(init=False)
     loop: asyncio.Runner = field(init=False)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a source sent: the body without its transfer compression, and what a record keeps beside it."""
-
-    url: str
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    received: datetime
-
-    @property
-    def media(self) -> str:
-        """Type of the content, such as "application/json"."""
-        return _kind_of(dict(self.headers).get("content-type", ""))
 
 
 class _Again(UserError):  # noqa: N818 - a request to repeat
@@ -178,10 +201,10 @@ async def _attempt(client: Client, request: Request) -> Answer:
         async with asyncio.timeout(client.total_seconds):
             for _ in range(client.redirects + 1):
                 # The source's pace says when another request to its host may be sent.
-                if (left := client.asked.get(here.netloc, -math.inf) + request.pace - client.clock()) > 0:
+                pace = PUBLISHERS[request.source].pace
+                if (left := client.asked.get(here.netloc, -math.inf) + pace - client.clock()) > 0:
                     client.sleep(left)
                 client.asked[here.netloc] = client.clock()
-                # No variable of ours holds the key in the open.
                 async with client.http.stream("GET", url, headers=request.headers()) as response:
                     headers = {name: redact(text, request.key) for name, text in response.headers.items()}
                     if not response.is_redirect:
@@ -207,14 +230,15 @@ async def _attempt(client: Client, request: Request) -> Answer:
     raise refuse(url, found, f"a complete answer{hint}", kind)
 
 
-async def _receive(
-    client: Client, request: Request, response: httpx.Response, headers: dict[str, str]
-) -> Answer:
+async def _receive(client: Client, request: Request, response: httpx.Response, headers: Headers) -> Answer:
     """Read an answer to its end; `_Again` where asking again may help, as for a body that broke off."""
     if (status := response.status_code) not in (200, 204):
         raise _fault_of(client, request, status, headers, await _beginning(client, request, response))
     if status == 200:
-        media, wanted = _kind_of(headers.get("content-type", "")), [*map(_kind_of, request.media)]
+        media, wanted = (
+            _kind_of(headers.get("content-type", "")),
+            [*map(_kind_of, PUBLISHERS[request.source].media)],
+        )
         if media not in wanted:
             page = await _beginning(client, request, response) if "html" in media else b""
             said = f", a page that says {quote(title)}" if (title := error_words(page)) else ""
@@ -225,11 +249,11 @@ async def _receive(
     body = await _body(client, request.url, response, headers)
     if status == 200 and not body:
         raise refuse(request.url, "an empty body with status 200", "data, or status 204", _Again)
-    kept = tuple((name, headers[name]) for name in KEPT_HEADERS if name in headers)
-    return Answer(request.url, status, kept, redact_bytes(body, request.key), client.now())
+    body = redact_bytes(body, request.key)
+    return answer_to(request, PUBLISHERS[request.source], client.now(), body, status, **headers)
 
 
-async def _body(client: Client, where: str, response: httpx.Response, headers: dict[str, str]) -> bytes:
+async def _body(client: Client, where: str, response: httpx.Response, headers: Headers) -> bytes:
     """Read a body within its bounds, and decompress it: a gzip that ends too early is a fault that may pass."""
     encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in ("identity", "gzip", ""):
@@ -266,9 +290,7 @@ async def _beginning(client: Client, request: Request, response: httpx.Response)
     return redact_bytes(body, request.key)[:SHOWN_OF_ERROR]
 
 
-def _fault_of(
-    client: Client, request: Request, status: int, headers: dict[str, str], body: bytes
-) -> UserError:
+def _fault_of(client: Client, request: Request, status: int, headers: Headers, body: bytes) -> UserError:
     """Return what a status other than success calls for, with the words of the server."""
     found = f"status {status}" + (f": {quote(words)}" if (words := error_words(body)) else "")
     if status == 404:

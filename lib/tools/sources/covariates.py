@@ -26,9 +26,9 @@ from lib.figures import load_covariates
 from lib.series import PER_USD, exchange_rates
 from lib.tools import curation
 from lib.tools.sources import tables
-from lib.tools.sources.client import error_words, refuse
+from lib.tools.sources.client import Snapshot, error_words, refuse
 from lib.tools.sources.publishers import DESCRIBED, PUBLISHERS
-from lib.tools.sources.snapshots import Desk, Snapshot
+from lib.tools.sources.snapshots import Desk
 
 
 class _Recipe(NamedTuple):

@@ -25,12 +25,12 @@ from lib.research.files import locked, make_folder, write_atomically
 from lib.series import exchange_rates
 from lib.tools import curation
 from lib.tools.sources import coded, covariates, gacc, grids, observations
-from lib.tools.sources.client import Answer, NothingThere, QuotaUsed, Request, refuse
+from lib.tools.sources.client import NothingThere, QuotaUsed, Request, Snapshot, answer_to, refuse
 from lib.tools.sources.mapping import Mapping, to_yaml
 from lib.tools.sources.observations import Question, name_gaps, periods_of
 from lib.tools.sources.publishers import PUBLISHERS, Publisher, publisher
 from lib.tools.sources.reader import Observed, read_table
-from lib.tools.sources.snapshots import Desk, Snapshot, first_of, place_of, record_of, save
+from lib.tools.sources.snapshots import Desk, first_of, place_of, save
 
 # --- asked for, read and dated ---
 
@@ -159,7 +159,7 @@ def read_import(
     if stated > desk.today:
         raise UserError(f"published: found {stated}, expected a day that has come")
     request = Request(source, facts.base, "", (("file", table.name),))
-    snapshot = record_of(request, Answer(facts.base, 200, (), body, desk.client.now()), facts)
+    snapshot, _ = answer_to(request, facts, desk.client.now(), body)
     first = first_of(desk.store, snapshot)
     rows, early = _dated(rows, first, min(stated or first.day, first.day), where)
     fetched = Fetched(rows.sort_values(observations.KEY, ignore_index=True), [first], notes + early)

@@ -19,40 +19,13 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
-
-from pydantic import AwareDatetime, Field
-from pydantic.dataclasses import dataclass as checked
+from typing import Any, TypeVar
 
 from lib.errors import UserError, shown_path
 from lib.package import data_dir
 from lib.research.files import make_folder, write_atomically
-from lib.tools.sources.client import Answer, Client, Request, get
-from lib.tools.sources.publishers import PUBLISHERS, Publisher, base_of, key_of
-
-
-@checked(frozen=True, config={"extra": "forbid"})
-class Snapshot:
-    """The record of one answer."""
-
-    source: str
-    path: str
-    params: tuple[tuple[str, str], ...]
-    url: str
-    retrieved: AwareDatetime
-    status: int
-    media: str
-    headers: tuple[tuple[str, str], ...]
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    bytes: int
-    title: str
-    authority: str
-    licence: str
-
-    @property
-    def day(self) -> str:
-        """The day of retrieval (UTC), as YYYY-MM-DD."""
-        return self.retrieved.date().isoformat()
+from lib.tools.sources.client import Client, Request, Snapshot, get
+from lib.tools.sources.publishers import base_of, key_of
 
 
 def folder_of() -> Path:
@@ -60,21 +33,12 @@ def folder_of() -> Path:
     return Path(os.environ.get("TRADEGOALS_SNAPSHOTS") or data_dir() / "snapshots")
 
 
-def record_of(request: Request, answer: Answer, facts: Publisher) -> Snapshot:
-    """Return the record of an answer, not yet kept."""
-    question = request.source, request.path, request.params
-    came = answer.url, answer.received, answer.status, answer.media, answer.headers
-    body = hashlib.sha256(answer.body).hexdigest(), len(answer.body)
-    about = (*question, *came, *body, facts.title, facts.authority, facts.licence)
-    return Snapshot(*about)
-
-
 def save(store: Path, snapshot: Snapshot, body: bytes) -> Snapshot:
     """Keep an answer: its body where it is new, and its record; return the first record of its vintage."""
     try:
         _read_body(store, snapshot)
     except UserError:  # not there yet, or damaged
-        _write(_body_path(store, snapshot), gzip.compress(body, mtime=0))
+        _write(_body_path(store, snapshot), body)
     if not (path := place_of(store, snapshot)).exists():
         record = asdict(snapshot) | {"retrieved": snapshot.retrieved.isoformat()}
         record |= {"checksum": _checksum(record)}
@@ -100,7 +64,7 @@ def _body_path(store: Path, snapshot: Snapshot) -> Path:
 
 def _write(path: Path, content: bytes) -> None:
     make_folder(path.parent)
-    write_atomically(path, content)
+    write_atomically(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
 
 
 def _checksum(record: dict[str, Any]) -> str:
@@ -144,21 +108,21 @@ def first_of(store: Path, snapshot: Snapshot) -> Snapshot:
     return same[-1] if same else snapshot
 
 
+UNREADABLE = ".unreadable"
+
+
 def check_store(store: Path) -> list[str]:
     """Say which records and bodies cannot be read or do not fit their checksums."""
-    faults = [
-        f"{shown_path(path)}: found a record that could not be read and was set aside, expected none: it may be removed"
-        for path in sorted(store.glob(f"records/*/*/*{UNREADABLE}"))
-    ]
-    for path in sorted(store.glob("records/*/*/*.json")):
+    faults = []
+    for path in sorted(store.glob("records/*/*/*.json*")):
         try:
             _read_body(store, _read_record(path))
         except UserError as error:
-            faults.append(str(error))
+            aside = "; it was set aside, and may be removed" * (path.suffix == UNREADABLE)
+            faults.append(f"{error}{aside}")
     return faults
 
 
-UNREADABLE = ".unreadable"
 Content = TypeVar("Content")
 
 
@@ -179,10 +143,8 @@ class Desk:
     def request(
         self, source: str, path: str, params: tuple[tuple[str, str], ...] = (), lasting: bool = False
     ) -> Request:
-        """Return a question to a source, at its address, with its pace and key."""
-        facts, base = PUBLISHERS[source], base_of(source, self.client.allow_http)
-        sent = facts.pace, lasting, key_of(source), facts.key_header
-        return Request(source, base, path, params, tuple(facts.media), *sent)
+        """Return a question to a source, at its address, with its key."""
+        return Request(source, base_of(source, self.client.allow_http), path, params, lasting, key_of(source))
 
     def ask(self, request: Request, read: Callable[[bytes, str], Content]) -> tuple[Content, Snapshot]:
         """Return what `read` makes of an answer (body, address), and the first record of its vintage; a refused one is put aside."""
@@ -203,17 +165,15 @@ class Desk:
             raise UserError(f"offline: no snapshot of {request.url}; run once without --offline")
         hint = f" (--offline uses the snapshot of {kept.day})" if kept else ""
         try:
-            answer = get(self.client, request)
+            snapshot, body = get(self.client, request)
         except UserError as error:
             raise type(error)(f"{error}{hint}") from None
-        snapshot = record_of(request, answer, PUBLISHERS[request.source])
         try:
-            content = read(answer.body, answer.url)
+            content = read(body, snapshot.url)
         except UserError as error:
-            aside = self.store / "refused" / f"{snapshot.sha256}.gz"
-            _write(aside, gzip.compress(answer.body, mtime=0))
+            _write(aside := self.store / "refused" / f"{snapshot.sha256}.gz", body)
             raise UserError(f"{error}; what came is in {shown_path(aside)}{hint}") from None
-        return content, save(self.store, snapshot, answer.body)
+        return content, save(self.store, snapshot, body)
 
     def _is_young(self, kept: Snapshot) -> bool:
         return self.max_age is not None and self.client.now() - kept.retrieved <= self.max_age
