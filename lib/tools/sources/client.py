@@ -201,8 +201,8 @@ async def _attempt(client: Client, request: Request) -> Answer:
         async with asyncio.timeout(client.total_seconds):
             for _ in range(client.redirects + 1):
                 # The source's pace says when another request to its host may be sent.
-                pace = PUBLISHERS[request.source].pace
-                if (left := client.asked.get(here.netloc, -math.inf) + pace - client.clock()) > 0:
+                next_time = client.asked.get(here.netloc, -math.inf) + PUBLISHERS[request.source].pace
+                if (left := next_time - client.clock()) > 0:
                     client.sleep(left)
                 client.asked[here.netloc] = client.clock()
                 async with client.http.stream("GET", url, headers=request.headers()) as response:
@@ -232,13 +232,11 @@ async def _attempt(client: Client, request: Request) -> Answer:
 
 async def _receive(client: Client, request: Request, response: httpx.Response, headers: Headers) -> Answer:
     """Read an answer to its end; `_Again` where asking again may help, as for a body that broke off."""
+    facts = PUBLISHERS[request.source]
     if (status := response.status_code) not in (200, 204):
         raise _fault_of(client, request, status, headers, await _beginning(client, request, response))
     if status == 200:
-        media, wanted = (
-            _kind_of(headers.get("content-type", "")),
-            [*map(_kind_of, PUBLISHERS[request.source].media)],
-        )
+        media, wanted = _kind_of(headers.get("content-type", "")), [*map(_kind_of, facts.media)]
         if media not in wanted:
             page = await _beginning(client, request, response) if "html" in media else b""
             said = f", a page that says {quote(title)}" if (title := error_words(page)) else ""
@@ -249,8 +247,7 @@ async def _receive(client: Client, request: Request, response: httpx.Response, h
     body = await _body(client, request.url, response, headers)
     if status == 200 and not body:
         raise refuse(request.url, "an empty body with status 200", "data, or status 204", _Again)
-    body = redact_bytes(body, request.key)
-    return answer_to(request, PUBLISHERS[request.source], client.now(), body, status, **headers)
+    return answer_to(request, facts, client.now(), redact_bytes(body, request.key), status, **headers)
 
 
 async def _body(client: Client, where: str, response: httpx.Response, headers: Headers) -> bytes:

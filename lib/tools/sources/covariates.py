@@ -144,20 +144,17 @@ def _annual(recipe: _Recipe, desk: Desk) -> tuple[pd.Series, str]:
     else:
         days, snapshot = _ask(recipe, years, desk)
         at, day = snapshot.url, snapshot.day
-    by_year = days.groupby(days.index.year)
-    if recipe.source == "worldbank":
-        found = by_year.first()
-        if recipe.unit == "percent":  # growth, from levels in constant prices
-            found = 100 * (found / found.rename(lambda year: year + 1).reindex(found.index) - 1)
-            found = found.round(4)
-    elif recipe.source == "fred":  # one annual value, or twelve monthly ones
+    if recipe.source in ("ecb", "cbr"):
+        found = pd.Series({year: mean_of(days, str(year), desk.today) for year in years}, dtype="float64")
+    else:  # one annual value, or twelve monthly ones
+        by_year = days.groupby(days.index.year)
         count = by_year.size()
-        found = by_year.mean()[count.isin([1, 12]) & (count == count.max())].round(4)
-    else:
-        found = pd.Series(
-            {year: mean_of(days, str(year), desk.today) for year in years}, dtype="float64"
-        ).round(4)
-    return found[found.index < years.stop].dropna(), f"{at} (retrieved {day})"
+        found = by_year.mean()[count.isin([1, 12]) & (count == count.max())]
+    if recipe.unit == "percent":  # growth, from levels in constant prices
+        found = 100 * (found / found.rename(lambda year: year + 1).reindex(found.index) - 1)
+    elif recipe.source == "worldbank":
+        return found[found.index < years.stop], f"{at} (retrieved {day})"
+    return found[found.index < years.stop].dropna().round(4), f"{at} (retrieved {day})"
 
 
 # --- covariates.csv ---

@@ -195,13 +195,14 @@ def figures_of(answer: Fetched, today: str, imported: bool = False) -> tuple[pd.
     words = "retrieved " + stated["day"] + "; snapshot " + seen["snapshot"].str[:16]
     for column in ("note", "valuation"):
         words = (seen[column] + "; " + words).str.removeprefix("; ")
-    spans = {period: curation.read_period(period) for period in seen["period"].unique()}
+    days = {period: curation.read_period(period) for period in seen["period"].unique()}
+    starts, ends = ({period: span[end] for period, span in days.items()} for end in (0, 1))
     figures = seen.assign(
         **stated,
         publisher=stated["title"],
         note=words,
-        period_start=seen["period"].map({period: first for period, (first, _) in spans.items()}),
-        period_end=seen["period"].map({period: last for period, (_, last) in spans.items()}),
+        period_start=seen["period"].map(starts),
+        period_end=seen["period"].map(ends),
         value=observations.in_millions(seen["value"], seen["unit"]),
         unit=seen["unit"].str[:3] + " mn",
     )
@@ -334,21 +335,19 @@ def append(rows: pd.DataFrame, reread: bool = False) -> list[Written]:
 
 def fetch_pair(question: Question, desk: Desk) -> tuple[list[Written], list[str]]:
     """Fetch a pair, the reporter's trade with the world and the partner's own view; what was written, and what lacks."""
-    own, other, world = question.reporters[0].name, (question.partners or ())[-1].name, economies()[0].name
+    own, other = question.reporters[0].name, (question.partners or ())[-1].name
     answer = _fetch(question, desk)
-    sides = [(own, other), (other, own)][: len(question.reporters)]
-    wanted = dict.fromkeys(pair for side in sides for pair in (side, (side[0], world)))
-    by_pair = dict(list(answer.observations.groupby(["reporter", "partner"])))
+    seen = answer.observations.query("reporter != partner")
+    by_pair = {(str(one), str(to)): rows for (one, to), rows in seen.groupby(["reporter", "partner"])}
     if (own, other) not in by_pair:
         span = f"{observations.FREQUENCIES[question.freq]} {question.years[0]}–{question.years[-1]}"
         said = "; ".join([f"{question.source}: {own}–{other}, {span}", *answer.notes[:3]])
         raise NothingThere(f"{PUBLISHERS[question.source].title}: found nothing, expected {said}")
-    found = {pair: by_pair[pair] for pair in wanted if pair in by_pair}
-    rows, notes = figures_of(replace(answer, observations=pd.concat(found.values())), desk.today)
-    written = {(one.reporter, one.partner): one for one in append(rows)}
-    notes += [gap for pair, rows in found.items() for gap in _gaps_of(question, *pair, rows)]
-    there = [pair for pair in wanted if pair in found or pair[0] == own]
-    return [written.get(pair, Written(*pair, (0, 0, 0))) for pair in there], notes
+    rows, notes = figures_of(replace(answer, observations=seen), desk.today)
+    notes += [gap for pair, rows in by_pair.items() for gap in _gaps_of(question, *pair, rows)]
+    with_all = (own, economies()[0].name)
+    written = append(rows) + [Written(*with_all, (0, 0, 0))] * (with_all not in by_pair)
+    return sorted(written, key=lambda one: (one.reporter != own, one.partner != other)), notes
 
 
 def _gaps_of(question: Question, reporter: str, partner: str, rows: pd.DataFrame) -> list[str]:
