@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -119,49 +119,43 @@ def moved(value: float, ten: int) -> float:
 
 def with_years(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows with the years of which every month, or every quarter, is there, and which are not there themselves."""
-    keys = ["reporter", "partner", "flow", "unit", "source", "year"]
-    dated = rows.assign(year=rows["period"].str[:4], bad=rows["status"].where(rows["status"] != "ok"))
-    parts = dated[dated["freq"].isin(["M", "Q"]) & (dated["period"].str.len() == 7)]
-    is_whole = parts.groupby(keys)["value"].transform("size") == parts["freq"].map({"M": 12, "Q": 4})
-    there = pd.MultiIndex.from_frame(dated.loc[dated["freq"] == "A", keys])
-    parts = parts[is_whole & ~pd.MultiIndex.from_frame(parts[keys]).isin(there)]
-    if parts.empty:
-        return rows[list(COLUMNS)]
-    firsts = {name: (name, "first") for name in ("freq", "bad", "valuation", "snapshot")}
-    total, latest = ("value", lambda values: round(math.fsum(values), 9)), ("published", "max")
-    years = parts.groupby(keys, as_index=False).agg(value=total, published=latest, **firsts)
+    keys = ["reporter", "partner", "flow", "unit", "source", "period"]
+    parts = rows[rows["freq"].isin(["M", "Q"]) & (rows["period"].str.len() == 7)]
+    parts = parts.assign(many=parts["freq"].map({"M": 12, "Q": 4}), period=parts["period"].str[:4])
+    parts = parts[parts.groupby(keys)["value"].transform("size") == parts["many"]]
+    years = _sums(parts, rows[rows["freq"] == "A"], keys, lambda values: round(math.fsum(values), 9))
     note = "computed as the sum of " + years["freq"].map({"M": "12 months", "Q": "4 quarters"})
-    years = years.assign(
-        period=years["year"], freq="A", yoy_pct="", note=note, status=years["bad"].fillna("ok")
-    )
-    return pd.concat([rows, years.astype({"status": "str"})], ignore_index=True)[list(COLUMNS)]
+    return pd.concat([rows, years.assign(freq="A", note=note)[list(COLUMNS)]], ignore_index=True)
 
 
 def with_totals(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Return rows with totals, export + import, of the periods that have both but none; and the periods with one flow alone.
-
-    A total carries the snapshot of its export, is an estimate where one of them is, and known from the later of their days.
-    """
+    """Return rows with totals, export + import, of the periods that have both but none; and the periods with one flow alone."""
     own = rows["flow"] == "total"
-    if rows.empty or own.all():
-        return rows, []
     keys = ["reporter", "partner", "period", "freq", "unit", "source"]
-    exports, imports = (rows[rows["flow"] == flow] for flow in ("export", "import"))
-    both = exports.merge(imports, on=keys, how="outer", suffixes=("", "_of_import"), indicator="sides")
-    alone, both = both[both["sides"] != "both"], both[both["sides"] == "both"]
+    sides = rows[~own].sort_values("flow", kind="stable")
+    is_alone = sides.groupby(keys)["value"].transform("size") == 1
     notes = [
         f"{reporter}–{partner}: no total, one flow alone: {', '.join(sorted(group['period']))}"
-        for (reporter, partner), group in alone.groupby(["reporter", "partner"])
+        for (reporter, partner), group in sides[is_alone].groupby(["reporter", "partner"])
     ]
-    valued = (both["valuation"] != "") & (both["valuation_of_import"] != "")
-    total = both.assign(
-        flow="total",
-        value=both["value"] + both["value_of_import"],
-        valuation=(both["valuation"] + " + " + both["valuation_of_import"]).where(valued, ""),
-        status=both["status"].where(both["status"] == "estimate", both["status_of_import"]),
-        note="computed as export + import",
-        published=np.maximum(both["published"].astype(object), both["published_of_import"].astype(object)),
-    ).astype(dict.fromkeys(("published", "flow", "note"), "str"))
-    known = pd.MultiIndex.from_frame(total[keys]).isin(pd.MultiIndex.from_frame(rows.loc[own, keys]))
-    both = pd.concat([rows, total.loc[~known, list(COLUMNS)]], ignore_index=True)
-    return both, [] if own.any() else notes
+    total = _sums(sides[~is_alone], rows[own], keys, "sum").assign(
+        note="computed as export + import", flow="total"
+    )
+    valued = (total["valuation"] != "") & (total["other"] != "")
+    total["valuation"] = (total["valuation"] + " + " + total["other"]).where(valued, "")
+    rows = pd.concat([rows, total[list(COLUMNS)]], ignore_index=True)
+    return rows, [] if own.any() else notes
+
+
+def _sums(parts: pd.DataFrame, there: pd.DataFrame, keys: list[str], add: Any) -> pd.DataFrame:
+    """Return the sums of parts by their keys, where they are not there themselves: known from the latest day of their parts.
+
+    The status is the first that is not ok; all else is that of the first part, `other` the valuation of the last.
+    """
+    parts = parts[~pd.MultiIndex.from_frame(parts[keys]).isin(pd.MultiIndex.from_frame(there[keys]))]
+    bad = parts["status"].where(parts["status"] != "ok")
+    firsts = {name: (name, "first") for name in {*parts.columns, "bad"} - {*keys, "value", "published"}}
+    ends = {"published": ("published", "max"), "other": ("valuation", "last")}
+    found = parts.assign(bad=bad, yoy_pct="").groupby(keys, as_index=False, sort=False)
+    found = found.agg(value=("value", add), **firsts, **ends).astype({"value": "float64"})
+    return found.assign(status=found["bad"].fillna("ok").astype("str"))
