@@ -7,10 +7,10 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -55,7 +55,7 @@ def facts(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """The IMF accepts JSON too, and is asked as often as one likes; a test may say otherwise."""
 
     def change(**facts: Any) -> None:
-        monkeypatch.setitem(PUBLISHERS, "imf", replace(PUBLISHERS["imf"], **facts))
+        monkeypatch.setitem(PUBLISHERS, "imf", SimpleNamespace(**vars(PUBLISHERS["imf"]) | facts))
 
     change(media=MEDIA, pace=0)
     return change

@@ -594,7 +594,7 @@ def test_an_indicator_is_read_and_its_gap_stays(server: Server, desk: Desk) -> N
 def test_faults_of_the_world_bank_are_told(body: bytes, message: str, server: Server, desk: Desk) -> None:
     server.always(server_of.instead(body))
     with pytest.raises(UserError, match=message):
-        covariates._ask(GDP._replace(place="Russia"), range(2009, 2013), desk)
+        covariates._ask(RECIPES["russia_gdp_current_usd"], range(2009, 2013), desk)
     assert list(desk.store.glob("records/*/*/*")) == [], "what is refused is not kept as an answer"
 
 

@@ -174,8 +174,10 @@ def remove(source: str, yes: Annotated[bool, "Without asking."] = False) -> None
     if source not in kept.index:
         expected = nearest(source, kept.index) if len(kept) else "what was fetched or imported: nothing was"
         raise UserError(f"source: found {quote(source)}, expected {expected}")
-    if agreed(f"Remove {kept.loc[source, 'values']:,} figures of {source}?", yes):
-        click.echo(f"removed {record.remove(source):,} figures of {source}; its files stay in data/snapshots")
+    figures = f"{kept.loc[source, 'values']:,} figures of {source}"
+    if agreed(f"Remove {figures}?", yes):
+        record.remove(source)
+        click.echo(f"removed {figures}; its files stay in data/snapshots")
 
 
 # --- a table of one's own: looked at, confirmed, written ---

@@ -31,7 +31,7 @@ from pydantic import AwareDatetime, Field, SecretStr
 from pydantic.dataclasses import dataclass as checked
 
 from lib.errors import UserError, printable, quote
-from lib.tools.sources.publishers import PLAIN_HOSTS, PUBLISHERS, Publisher, redact, redact_bytes
+from lib.tools.sources.publishers import PLAIN_HOSTS, PUBLISHERS, redact, redact_bytes
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ Answer = tuple[Snapshot, bytes]
 
 
 def answer_to(
-    request: Request, facts: Publisher, when: datetime, body: bytes, status: int = 200, **headers: str
+    request: Request, facts: Any, when: datetime, body: bytes, status: int = 200, **headers: str
 ) -> Answer:
-    """Return what came for a request, with its record."""
+    """Return what came for a request, with its record; `facts` have a title, an authority and a licence."""
     kept = tuple((name, headers[name]) for name in KEPT_HEADERS if name in headers)
     came = request.url, when, status, _kind_of(headers.get("content-type", "")), kept
     about = hashlib.sha256(body).hexdigest(), len(body), facts.title, facts.authority, facts.licence
@@ -136,10 +136,7 @@ class NothingThere(UserError):  # noqa: N818 - an answer, if an unwelcome one
     """Status 404, for a data query of SDMX "no results matching the query"; or an answer without what was asked for."""
 
 
-Kind = Callable[[str], UserError]
-
-
-def refuse(where: str, found: str, expected: str, kind: Kind = UserError) -> UserError:
+def refuse(where: str, found: str, expected: str, kind: Any = UserError) -> UserError:
     """Return the error for an answer, or a part of it, that cannot be used, in the form that all messages here have."""
     return kind(printable(f"{where}: found {found}, expected {expected}"))
 
@@ -195,8 +192,7 @@ def get(client: Client, request: Request) -> Answer:
 
 async def _attempt(client: Client, request: Request) -> Answer:
     """Ask once, following redirects that stay on the host; faults of the network may pass."""
-    url, here = request.url, urlsplit(request.url)
-    kind: Kind = _Again
+    url, here, passes = request.url, urlsplit(request.url), True
     try:
         async with asyncio.timeout(client.total_seconds):
             for _ in range(client.redirects + 1):
@@ -222,12 +218,12 @@ async def _attempt(client: Client, request: Request) -> Answer:
     except httpx.TransportError as error:
         found = f"a broken connection ({type(error).__name__}: {error})"
         if "CERTIFICATE_VERIFY_FAILED" in found:  # asking again would not help
-            found, kind = f"a certificate that cannot be trusted ({error})", UserError
+            found, passes = f"a certificate that cannot be trusted ({error})", False
     except httpx.InvalidURL as error:
-        found, kind = f"an address that is none ({error})", UserError
+        found, passes = f"an address that is none ({error})", False
     plain = here.scheme == "https" and here.hostname in PLAIN_HOSTS
     hint = "; this host may speak http alone: --allow-http lets it" * plain
-    raise refuse(url, found, f"a complete answer{hint}", kind)
+    raise refuse(url, found, f"a complete answer{hint}", _Again if passes else UserError)
 
 
 async def _receive(client: Client, request: Request, response: httpx.Response, headers: Headers) -> Answer:

@@ -20,7 +20,7 @@ from lib.economies import names_by
 from lib.errors import printable, quote
 from lib.tools.sources import tables
 from lib.tools.sources.client import Request, error_words, refuse
-from lib.tools.sources.observations import Question, canonical, check, periods_of
+from lib.tools.sources.observations import VALUATION, Question, canonical, check, periods_of
 from lib.tools.sources.publishers import key_of
 from lib.tools.sources.snapshots import Desk
 
@@ -55,13 +55,7 @@ def read(question: Question, body: bytes, where: str) -> Rows:
 # --- IMF ---
 
 INDICATORS = {"XG_FOB_USD": "export", "MG_CIF_USD": "import"}
-VALUATION = {"export": "FOB", "import": "CIF"}
-DIMENSIONS = {
-    "COUNTRY": "reporter",
-    "INDICATOR": "flow",
-    "COUNTERPART_COUNTRY": "partner",
-    "FREQUENCY": "freq",
-}
+DIMENSIONS = ("COUNTRY", "INDICATOR", "COUNTERPART_COUNTRY", "FREQUENCY")
 IN_DOLLARS = {"UNIT": ["USD"], "UNIT_MULT": ["", "0"], "UNIT_MULTIPLIER": ["", "0"], "MULTIPLIER": ["", "0"]}
 """What columns say, where they are there, of values in dollars; SCALE says nothing of them."""
 
@@ -101,13 +95,11 @@ def _read_imf(body: bytes, where: str) -> Rows:
         words = f"{count} of {len(rows)} values are estimates of the IMF, not reported by the country"
         notes.append(f"IMF: {words}")
     day, flow = day[rows.index].str[:10], rows["INDICATOR"].map(INDICATORS)
-    found = rows[[*DIMENSIONS, "TIME_PERIOD"]].rename(columns=DIMENSIONS | {"TIME_PERIOD": "period"})
-    found = found.assign(
-        flow=flow,
-        valuation=flow.map(VALUATION),
-        published=day.where(day.str.fullmatch(r"\d{4}-\d\d-\d\d"), ""),
-        status=estimated.map({True: "estimate", False: "ok"}),
-    )
+    published = day.where(day.str.fullmatch(r"\d{4}-\d\d-\d\d"), "")
+    about = {"flow": flow, "valuation": flow.map(VALUATION), "published": published}
+    about |= {"status": estimated.map({True: "estimate", False: "ok"})}
+    names = ["reporter", "indicator", "partner", "freq", "period"]
+    found = rows[[*DIMENSIONS, "TIME_PERIOD"]].set_axis(names, axis=1).assign(**about)
     value = [tables.to_number(one, f"{where}: OBS_VALUE") for one in rows["OBS_VALUE"]]
     return found.astype("str").assign(value=value, unit="USD"), notes
 

@@ -14,7 +14,7 @@ Only years that are over count. A trade figure of a period is converted at the m
 
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import NamedTuple
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -30,22 +30,14 @@ from lib.tools.sources.client import Snapshot, error_words, refuse
 from lib.tools.sources.publishers import DESCRIBED, PUBLISHERS
 from lib.tools.sources.snapshots import Desk
 
-
-class _Recipe(NamedTuple):
-    """Where a covariate comes from: source, its name there, the unit, the country."""
-
-    source: str
-    series: str
-    unit: str
-    place: str = "World"
-
-
-RECIPES = {name: _Recipe(**facts) for name, facts in DESCRIBED["covariates"].items()}
+Recipe = SimpleNamespace
+RECIPES = {name: Recipe(**{"place": "World"} | facts) for name, facts in DESCRIBED["covariates"].items()}
+"""Where each covariate comes from: source, its name there, the unit, the country."""
 
 # --- what the publishers send ---
 
 
-def _ask(recipe: _Recipe, years: range, desk: Desk) -> tuple[pd.Series, Snapshot]:
+def _ask(recipe: Recipe, years: range, desk: Desk) -> tuple[pd.Series, Snapshot]:
     """Return what a source says of a series, by the first day of each period, and the answer in which it stands."""
     facts, iso3 = PUBLISHERS[recipe.source], find_economy(recipe.place).iso3
     about = {"series": recipe.series, "place": iso3, "first": years[0], "last": years[-1]}
@@ -135,7 +127,7 @@ def mean_of(days: pd.Series, period: str, known: str) -> float | None:
     return float(inside.mean()) if is_whole else None
 
 
-def _annual(recipe: _Recipe, desk: Desk) -> tuple[pd.Series, str]:
+def _annual(recipe: Recipe, desk: Desk) -> tuple[pd.Series, str]:
     """Return a covariate by year, of years that are over, and where and when it was found."""
     facts = PUBLISHERS[recipe.source]
     years = range(facts.first_year, desk.client.now().year)
@@ -163,16 +155,16 @@ AT_HOME = {"XAF": "CM", "XCD": "AG", "XCG": "CW", "XOF": "SN", "XPF": "NC"}
 """A country of each currency whose first two letters are not those of its country."""
 
 
-def _rates_of(currencies: Iterable[str]) -> dict[str, _Recipe]:
+def _rates_of(currencies: Iterable[str]) -> dict[str, Recipe]:
     """Return by covariate the recipe of each currency's rates: of the ECB, else the World Bank's of a country that has it."""
     found = {}
     for code in map(check_currency, currencies):
         if code == "USD":
             raise UserError("currency: found USD, in which rates are quoted; expected another currency")
-        recipe = _Recipe("ecb", code, f"{code}/USD")
-        if code not in ecb_rates():
-            home = find_economy(AT_HOME.get(code, code[:2])).name
-            recipe = _Recipe("worldbank", "PA.NUS.FCRF", f"{code}/USD", home)
+        of_ecb = code in ecb_rates()
+        source, series = ("ecb", code) if of_ecb else ("worldbank", "PA.NUS.FCRF")
+        home = "World" if of_ecb else find_economy(AT_HOME.get(code, code[:2])).name
+        recipe = Recipe(source=source, series=series, unit=f"{code}/USD", place=home)
         name = f"{code.lower()}{PER_USD}"
         found[name] = RECIPES.get(name, recipe)
     return found

@@ -20,10 +20,10 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from lib.errors import UserError, quote
-from lib.tools.sources import observations, tables
+from lib.tools.sources import tables
 from lib.tools.sources.cells import read_place
 from lib.tools.sources.client import NothingThere, Request, refuse
-from lib.tools.sources.observations import Question
+from lib.tools.sources.observations import VALUATION, Question, check, empty
 from lib.tools.sources.snapshots import Desk
 
 INDEX = "/statics/report/preliminary{}.html"
@@ -36,7 +36,6 @@ HEADING = re.compile(
 UNIT = re.compile(r"^(CNY|RMB|USD|US\$)\s*(1|100)?\s*(Million|Billion)$", re.IGNORECASE)
 NUMBER = re.compile(r"-?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?", re.ASCII)
 FLOWS = {"Export & Import": "total", "Export": "export", "Import": "import"}
-VALUATION = {"export": "FOB", "import": "CIF", "total": "FOB + CIF"}
 OTHER_NAMES = {"Total": "World", "R. O. Korea": "South Korea", "Korea Rep.": "South Korea"}
 
 
@@ -117,7 +116,7 @@ def read(body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
     unit = UNIT.match(said := "".join(units[:1]))
     if unit is None or unit[1].upper().replace("RMB", "CNY").replace("US$", "USD") != currency:
         note = f"{where}: its heading says {currency}, its unit {quote(said)}: nothing of it is taken"
-        return observations.empty(), [note]
+        return empty(), [note]
     try:
         day = datetime.strptime(stated, "%Y/%m/%d").date().isoformat() if stated else ""
     except ValueError:
@@ -126,8 +125,8 @@ def read(body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
     columns = _columns_of(lines, int(heading[2]), MONTHS.index(heading[1].lower()) + 1, where)
     about = {"reporter": "China", "unit": f"{currency} mn", "published": day, "source": "gacc"}
     found = [about | one for line in lines for one in _values_of(line, columns, scale, where)]
-    rows = pd.DataFrame(found).drop_duplicates() if found else observations.empty()
-    return observations.check(rows, where)
+    rows = pd.DataFrame(found).drop_duplicates() if found else empty()
+    return check(rows, where)
 
 
 def _columns_of(lines: list[list[str]], year: int, month: int, where: str) -> list[tuple[str, str]]:

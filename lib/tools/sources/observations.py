@@ -19,6 +19,7 @@ from lib.tools.sources.client import refuse
 
 FREQUENCIES = {"A": "annual", "Q": "quarterly", "M": "monthly"}
 SHAPES = {"A": r"(\d{4})()", "Q": r"(\d{4})-?(Q[1-4])", "M": r"(\d{4})-?M?(0[1-9]|1[0-2])"}
+VALUATION = {"export": "FOB", "import": "CIF", "total": "FOB + CIF"}  # where a source has nothing else
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 
 

@@ -4,42 +4,20 @@ import base64
 import os
 import re
 import tomllib
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from lib.errors import UserError, nearest, quote
 
-
-@dataclass(frozen=True)
-class Publisher:
-    """One source, as publishers.toml describes it."""
-
-    title: str
-    base: str
-    licence: str
-    covers: str = ""
-    authority: str = "statistics"
-    command: str = ""
-    freqs: tuple[str, ...] = ()
-    pace: float = 1.0
-    first_year: int = 1980
-    good_days: int = 0
-    silent: tuple[str, ...] = ()
-    key: str = ""
-    key_header: str = ""
-    path: str = ""
-    params: Mapping[str, str] = field(default_factory=dict)
-    media: tuple[str, ...] = ("application/json",)
-
-
 DESCRIBED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-PUBLISHERS = {name: Publisher(**facts) for name, facts in DESCRIBED["sources"].items()}
+Publisher = SimpleNamespace
+PUBLISHERS = {name: Publisher(**DESCRIBED["usual"] | facts) for name, facts in DESCRIBED["sources"].items()}
+"""What publishers.toml says of each source; the file says what each word means."""
 
 PLAIN_HOSTS = ("english.customs.gov.cn",)  # may be asked without TLS, and only where the user allows it
 

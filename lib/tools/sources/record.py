@@ -28,7 +28,7 @@ from lib.tools.sources import coded, covariates, gacc, grids, observations
 from lib.tools.sources.client import NothingThere, QuotaUsed, Request, Snapshot, answer_to, refuse
 from lib.tools.sources.mapping import Mapping, to_yaml
 from lib.tools.sources.observations import Question, name_gaps, periods_of
-from lib.tools.sources.publishers import PUBLISHERS, Publisher, publisher
+from lib.tools.sources.publishers import PUBLISHERS, publisher
 from lib.tools.sources.reader import Observed, read_table
 from lib.tools.sources.snapshots import Desk, first_of, place_of, save
 
@@ -64,7 +64,7 @@ def pair_question(source: str, reporter: str, partner: str, freq: str, years: ra
     return Question(source, reporters, partners, freq, years)
 
 
-def _limits(source: str, freq: str, years: range) -> tuple[tuple[str, ...], range]:
+def _limits(source: str, freq: str, years: range) -> tuple[list[str], range]:
     """Return who does not report to a source of trade, and the years that it has; a frequency that it lacks is refused."""
     facts = publisher(source, "fetch")
     if freq not in facts.freqs:
@@ -149,17 +149,17 @@ def read_import(
     table: Path, mapping: Mapping | None, desk: Desk, observed: Observed | None = None
 ) -> tuple[Fetched, Snapshot, bytes]:
     """Read a table by a mapping, or as it was read already, or a page of China's customs; with its record and content for `keep`."""
-    body, where, stated, source = grids.read_file(table), shown_path(table), "", "gacc"
-    if mapping is None:
-        facts, (rows, notes) = PUBLISHERS[source], gacc.read(body, where)
-    else:
-        facts = Publisher(mapping.title, mapping.url, mapping.licence, authority=mapping.authority)
-        source, stated = mapping.source, mapping.published.isoformat() if mapping.published else ""
+    body, where = grids.read_file(table), shown_path(table)
+    source, base, stated = "gacc", PUBLISHERS["gacc"].base, ""
+    if mapping:
+        source, base, stated = mapping.source, mapping.url, str(mapping.published or "")
         rows, notes = observed or read_table(body, mapping, where)
+    else:
+        rows, notes = gacc.read(body, where)
     if stated > desk.today:
         raise UserError(f"published: found {stated}, expected a day that has come")
-    request = Request(source, facts.base, "", (("file", table.name),))
-    snapshot, _ = answer_to(request, facts, desk.client.now(), body)
+    request = Request(source, base, "", (("file", table.name),))
+    snapshot, _ = answer_to(request, mapping or PUBLISHERS[source], desk.client.now(), body)
     first = first_of(desk.store, snapshot)
     rows, early = _dated(rows, first, min(stated or first.day, first.day), where)
     fetched = Fetched(rows.sort_values(observations.KEY, ignore_index=True), [first], notes + early)
@@ -359,19 +359,16 @@ def _gaps_of(question: Question, reporter: str, partner: str, rows: pd.DataFrame
     return [f"{reporter}–{partner}{flow}: no value for {gap}" for flow, gap in named.items() if gap]
 
 
-def remove(source: str) -> int:
-    """Take the figures of a source back; its snapshots stay. Return how many there were."""
-    removed = 0
+def remove(source: str) -> None:
+    """Take the figures of a source back; its snapshots stay."""
     with locked(folder()):
         for path in files():
             rows = read_file(path)
             kept = rows[rows["source"] != source]
-            removed += len(rows) - len(kept)
             if kept.empty:
                 path.unlink()
             elif len(kept) < len(rows):
                 write_parquet(kept, path)
-    return removed
 
 
 def read_years(text: str) -> range:
@@ -401,9 +398,9 @@ def panel(source: str) -> pd.DataFrame:
     key, parts = ["reporter", "partner", "flow", "year"], []
     for path in files():
         rows = read_file(path, ["reporter", *SERIES, "value"])
-        scale = rows["unit"].map({"USD mn": 1e6, "USD bn": 1e9})
-        kept = fig.annual(rows[scale.notna() & (rows["source"] == source) & (rows["value"] > 0)])
-        parts.append(kept[key].assign(value_usd=kept["value"] * scale[kept.index]))
+        of_source = (rows["source"] == source) & (rows["unit"] == "USD mn") & (rows["value"] > 0)
+        kept = fig.annual(rows[of_source])
+        parts.append(kept[key].assign(value_usd=kept["value"] * 1e6))
     found = pd.concat(parts) if parts else pd.DataFrame(columns=[*key, "value_usd"])
     return found.drop_duplicates(key, keep="last", ignore_index=True)
 

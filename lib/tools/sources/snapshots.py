@@ -151,7 +151,10 @@ class Desk:
         kept = None
         try:
             kept = next(reversed(_records(self.store, request)), None)
-            if kept and (self.offline or request.lasting or self._is_young(kept)):
+            is_young = (
+                kept and self.max_age is not None and self.client.now() - kept.retrieved <= self.max_age
+            )
+            if kept and (self.offline or request.lasting or is_young):
                 return read(_read_body(self.store, kept), kept.url), first_of(self.store, kept)
         except UserError as error:  # of a store that is damaged, or that an older version wrote
             if self.offline:
@@ -174,6 +177,3 @@ class Desk:
             _write(aside := self.store / "refused" / f"{snapshot.sha256}.gz", body)
             raise UserError(f"{error}; what came is in {shown_path(aside)}{hint}") from None
         return content, save(self.store, snapshot, body)
-
-    def _is_young(self, kept: Snapshot) -> bool:
-        return self.max_age is not None and self.client.now() - kept.retrieved <= self.max_age
