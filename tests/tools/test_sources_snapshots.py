@@ -189,7 +189,7 @@ def test_a_store_that_cannot_be_read_is_told_offline_and_mended_by_asking(
             desk = Desk(client, store, max_age=timedelta(days=9), **asking)  # type: ignore[arg-type]
             return desk.ask(request, lambda body, _: body)[0]
 
-    with pytest.raises(UserError, match=r"found no (record|body).*without --offline it is asked for anew"):
+    with pytest.raises(UserError, match=r"found no (record|body).*; fetching mends it"):
         ask(offline=True)
     assert asked == []
     assert ask() == b"one" and len(asked) == 1

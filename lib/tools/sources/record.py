@@ -137,7 +137,7 @@ def fetch_panel(source: str, freq: str, years: range, desk: Desk) -> Iterator[tu
         except UserError as error:
             # Offline the store may hold a few reporters alone, and a source does not know them all.
             in_a_row += not (desk.offline or isinstance(error, NothingThere))
-            if isinstance(error, QuotaUsed) or in_a_row >= min(FAULTS_IN_A_ROW, len(places)):
+            if isinstance(error, QuotaUsed) or in_a_row >= FAULTS_IN_A_ROW:
                 raise
             answer, fault = Fetched(observations.empty(), notes=[f"{place.name}: {error}"]), error
         yield place, answer
@@ -353,10 +353,9 @@ def fetch_pair(question: Question, desk: Desk) -> tuple[list[Written], list[str]
 def _gaps_of(question: Question, reporter: str, partner: str, rows: pd.DataFrame) -> list[str]:
     """Name the periods of a pair without a value: together where its flows lack the same, else flow by flow."""
     asked_for = periods_of(question.years, question.freq)
-    gaps = {flow: name_gaps(asked_for, rows.loc[rows["flow"] == flow, "period"]) for flow in FLOWS}
-    together = len(set(gaps.values())) == 1
-    named = {"": gaps[FLOWS[0]]} if together else {f", {flow}": gap for flow, gap in gaps.items()}
-    return [f"{reporter}–{partner}{flow}: no value for {gap}" for flow, gap in named.items() if gap]
+    gaps = {f", {flow}": name_gaps(asked_for, rows.loc[rows["flow"] == flow, "period"]) for flow in FLOWS}
+    gaps = {"": max(gaps.values())} if len({*gaps.values()}) == 1 else gaps
+    return [f"{reporter}–{partner}{flow}: no value for {gap}" for flow, gap in gaps.items() if gap]
 
 
 def remove(source: str) -> None:

@@ -1,12 +1,11 @@
 """Answers as received: each body once, under its checksum, and a small record for every time it was received.
 
-    bodies/3f/3f9a….gz                             the body, compressed; named by the SHA-256 of what it unpacks to
-    records/imf/5e1c…/20261124T134501123456Z-3f9a….json    address, parameters, time, status, headers, licence
-    refused/3f9a….gz                               an answer that could not be read, for whoever wants to see why
+    bodies/3f/3f9a….gz        the body, compressed; named by the SHA-256 of what it unpacks to
+    records/imf/5e1c…/20261124T134501123456Z-3f9a….json     its record; the folder is named by source, path and parameters
+    refused/3f9a….gz          an answer that could not be read, for whoever wants to see why
 
-A record's folder is named by the question (source, path and parameters, not the host, which may be a mirror). Nothing
-is ever overwritten: an answer that has changed is another body and another record, that is, a new vintage. Two processes
-may write at once, and a stop at any moment leaves a file whole or absent.
+Nothing is ever overwritten: an answer that has changed is another body and another record, that is, a new vintage. Two
+processes may write at once, and a stop at any moment leaves a file whole or absent.
 """
 
 import gzip
@@ -26,6 +25,9 @@ from lib.package import data_dir
 from lib.research.files import make_folder, write_atomically
 from lib.tools.sources.client import Client, Request, Snapshot, get
 from lib.tools.sources.publishers import base_of, key_of
+
+Content = TypeVar("Content")
+UNREADABLE = ".unreadable"
 
 
 def folder_of() -> Path:
@@ -96,9 +98,17 @@ def _read_body(store: Path, snapshot: Snapshot) -> bytes:
         raise UserError(f"{shown_path(path)}: found {found}, expected a gzip; fetching mends it") from None
 
 
-def _records(store: Path, question: Request | Snapshot) -> list[Snapshot]:
-    """Return all answers to a question, oldest first."""
-    return [_read_record(path) for path in sorted(_folder(store, question).glob("*.json"))]
+def _records(store: Path, question: Request | Snapshot, mend: bool = False) -> list[Snapshot]:
+    """Return all answers to a question, oldest first; to `mend` is to set aside records that cannot be read."""
+    found = []
+    for path in sorted(_folder(store, question).glob("*.json")):
+        try:
+            found.append(_read_record(path))
+        except UserError:
+            if not mend:
+                raise
+            path.replace(path.with_name(path.name + UNREADABLE))
+    return found
 
 
 def first_of(store: Path, snapshot: Snapshot) -> Snapshot:
@@ -106,9 +116,6 @@ def first_of(store: Path, snapshot: Snapshot) -> Snapshot:
     before = [one for one in _records(store, snapshot) if one.retrieved <= snapshot.retrieved]
     same = [*takewhile(lambda one: one.sha256 == snapshot.sha256, reversed(before))]
     return same[-1] if same else snapshot
-
-
-UNREADABLE = ".unreadable"
 
 
 def check_store(store: Path) -> list[str]:
@@ -121,9 +128,6 @@ def check_store(store: Path) -> list[str]:
             aside = "; it was set aside, and may be removed" * (path.suffix == UNREADABLE)
             faults.append(f"{error}{aside}")
     return faults
-
-
-Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
@@ -148,22 +152,14 @@ class Desk:
 
     def ask(self, request: Request, read: Callable[[bytes, str], Content]) -> tuple[Content, Snapshot]:
         """Return what `read` makes of an answer (body, address), and the first record of its vintage; a refused one is put aside."""
-        kept = None
-        try:
-            kept = next(reversed(_records(self.store, request)), None)
-            is_young = (
-                kept and self.max_age is not None and self.client.now() - kept.retrieved <= self.max_age
-            )
-            if kept and (self.offline or request.lasting or is_young):
+        kept = next(reversed(_records(self.store, request, mend=not self.offline)), None)
+        age = self.client.now() - kept.retrieved if kept else timedelta(0)
+        if kept and (self.offline or request.lasting or age <= (self.max_age or timedelta(-1))):
+            try:
                 return read(_read_body(self.store, kept), kept.url), first_of(self.store, kept)
-        except UserError as error:  # of a store that is damaged, or that an older version wrote
-            if self.offline:
-                raise UserError(f"{error}; without --offline it is asked for anew") from None
-            for path in _folder(self.store, request).glob("*.json"):
-                try:
-                    _read_record(path)
-                except UserError:
-                    path.replace(path.with_name(path.name + UNREADABLE))
+            except UserError:
+                if self.offline:
+                    raise
         if self.offline:
             raise UserError(f"offline: no snapshot of {request.url}; run once without --offline")
         hint = f" (--offline uses the snapshot of {kept.day})" if kept else ""
