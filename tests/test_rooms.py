@@ -16,11 +16,6 @@ NO_CALLER: dict[str, str] = {
     "lib.tools.run.kernels.Provisioner": "Jupyter, by an entry point",
     "lib.tools.run.engine.Engine": "papermill, by an entry point",
     "lib.tools.run.opened.note": "called in kernels, by the line that `start_line` writes",
-    "lib.tools.sources.comtrade.plan": "called as TRADE[source].plan",
-    "lib.tools.sources.comtrade.read": "called as TRADE[source].read",
-    "lib.tools.sources.gacc.plan": "called as TRADE[source].plan",
-    "lib.tools.sources.imf.plan": "called as TRADE[source].plan",
-    "lib.tools.sources.imf.read": "called as TRADE[source].read",
 }
 """Public names that are needed although no source names them, each with the reason."""
 

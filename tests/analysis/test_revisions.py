@@ -133,7 +133,7 @@ def test_a_later_figure_changes_no_earlier_step(
 
 
 def test_a_figure_held_back_is_in_no_level() -> None:
-    case = replay.PartialCase(
+    case = replay._PartialCase(
         **DEFAULT.on(DEFAULT.until).model_dump(), held_back=frozenset(["HLJ-RU-total-2010-a"])
     )
     whole = DEFAULT.on(DEFAULT.until).series()

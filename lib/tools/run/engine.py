@@ -138,6 +138,11 @@ class Engine(NBClientEngine):
         return kernels.INSTALLED if is_free else str(nb_kernel_name(nb, name))
 
     @classmethod
+    def nb_language(cls, nb: Any, language: str | None = None) -> str:
+        """The language that was asked for, or of the notebook; Python where it says none."""
+        return language or str(nb.metadata.get("kernelspec", {}).get("language", "python"))
+
+    @classmethod
     def execute_managed_notebook(
         cls,
         nb_man: Any,
