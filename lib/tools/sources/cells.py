@@ -23,23 +23,15 @@ from lib.tools.sources.observations import FIRST_YEAR, FREQUENCIES, LAST_YEAR
 from lib.tools.sources.tables import NUMBER
 
 _DATA = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
-_PARTS, _ORDER = _DATA.pop("parts"), _DATA.pop("order")
-_WRITTEN = [re.sub("|".join(_PARTS), lambda part: _PARTS[part[0]], form) for form in _DATA.pop("forms")]
-_FORMS = [*map(re.compile, _WRITTEN)]
+_PARTS, _ORDER, FLAGS = _DATA.pop("parts"), _DATA.pop("order"), _DATA.pop("flags")
+_WRITTEN = [*_DATA.pop("forms"), _DATA.pop("quarters")]
+*_FORMS, _QUARTER = (
+    re.compile(re.sub("|".join(_PARTS), lambda part: _PARTS[part[0]], form)) for form in _WRITTEN
+)
 WORDS = {name: re.compile("|".join(words)) for name, words in _DATA.items()}
-"""Patterns by what they mean, for texts in lower case."""
+"""Patterns by what they mean, for texts in lower case (numbers as they stand)."""
 
 # --- numbers ---
-
-FLAGS = {"p": "preliminary", "e": "estimate", "prov": "preliminary", "prel": "preliminary", "est": "estimate"}
-"""Letters at a number that say what it is good for; other single letters and stars are kept in the note."""
-
-_NUMBER = re.compile(
-    r"(?P<open>\()?\s*(?P<sign>[-+–])?\s*(?:US)?[$€£¥₹₽]?\s*(?P<sign2>-)?"
-    r"(?P<body>\d[\d.,'’ ]*|[.,]\d+)(?P<power>[eE][+-]?\d{1,3})?(?(open)\s*\))"
-    r"\s*(?P<flag>[(\[]?(?:prov|prel|est|[a-jln-su-zA-JLN-SU-Z])\.?/?[)\]]?|\*+|\(\*+\))?",
-    re.ASCII,
-)
 
 
 class Marks(NamedTuple):
@@ -52,7 +44,7 @@ class Marks(NamedTuple):
 @lru_cache(maxsize=50_000)
 def is_number(text: str) -> bool:
     """Whether a text is a number, with what may stand around it."""
-    return _NUMBER.fullmatch(text) is not None
+    return WORDS["number"].fullmatch(text) is not None
 
 
 def is_nothing(text: str) -> bool:
@@ -65,20 +57,16 @@ def without_flag(text: str) -> str:
     return re.sub(r"\s*(?:\(\w\)|\b\w|\*+)$", "", text)
 
 
-_GROUPS = re.compile(r"(?!0)(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d\d)*,\d{3})", re.ASCII)
-"""Three digits between marks, or two before the last three (as in India)."""
-
-
 def read_number(text: str, marks: Marks) -> tuple[float, str]:
     """Return the number of a text (`text_of`) and its flag in lower case; a ValueError of what was expected for none."""
     plain = text.isascii() and text.replace(".", "", 1).isdigit()
     if plain and marks.decimal == "." and marks.thousands != ".":
         return float(text), ""
-    parts = _NUMBER.fullmatch(text)
+    parts = WORDS["number"].fullmatch(text)
     whole, point, rest = (parts["body"] if parts else "").strip().partition(marks.decimal)
     for mark in (marks.thousands, " ", "'", "’"):
         if mark and mark in whole:
-            if "," in whole.replace(mark, "") or not _GROUPS.fullmatch(whole.replace(mark, ",")):
+            if "," in whole.replace(mark, "") or not WORDS["groups"].fullmatch(whole.replace(mark, ",")):
                 raise ValueError(f'thousands in threes, separated by "{mark}"')
             whole = whole.replace(mark, "")
     digits = f"{whole}.{rest}" if point else whole
@@ -112,12 +100,6 @@ def find_marks(texts: Iterable[str], decimal: str | None = None) -> tuple[Marks 
 
 
 # --- periods ---
-
-_NTH = rf"([1-4]|{'|'.join(sorted(_ORDER, key=len, reverse=True))})"
-_QUARTER = re.compile(
-    rf"(?<![^\W\d_])(?:{WORDS['quarter'].pattern}|t)\W?{_NTH}(?![^\W\d_])"
-    rf"|(?<![^\W\d_])(?!(?<=\d)\d)第?{_NTH}\W{{0,2}}(?:st|nd|rd|th|er|º|[oa]|-?й)?\W{{0,2}}(?:{WORDS['quarter'].pattern})(?![^\W\d_])"
-)
 
 
 @lru_cache(maxsize=1)
@@ -237,7 +219,7 @@ def as_period(text: str, axis: Period, freq: str, october: dict[str, str]) -> st
     if axis.format:
         found = kinds.get("D", "") if said[4:5] == "-" else ""  # of a workbook's day
         with suppress(ValueError):
-            day = datetime.strptime(_AFTER_FORMAT.sub("", said), axis.format)
+            day = datetime.strptime(WORDS["flag_behind"].sub("", said), axis.format)
             found = (day.replace(year=axis.year) if axis.year else day).date().isoformat()
     elif freq == "Q" and (match := re.fullmatch(r"(\d{4}) ([1-4])", said)):
         found = f"{match[1]}-Q{match[2]}"
@@ -256,9 +238,6 @@ def as_period(text: str, axis: Period, freq: str, october: dict[str, str]) -> st
         raise ValueError("`year`, such as 2024", f"months without their year, such as {quote(text)}", "year")
     words = f"a {FREQUENCIES[freq].replace('annual', 'year').replace('ly', '')}"
     raise ValueError(f"a period like {axis.format}" if axis.format else words)
-
-
-_AFTER_FORMAT = re.compile(r"\s?(?:\*+|\([a-z.]+\)|(?<=\d) ?[pre])$")
 
 
 def _fiscal(text: str, kinds: dict[str, str], axis: Period) -> str:
