@@ -24,10 +24,14 @@ from lib.tools.sources.tables import NUMBER
 
 _DATA = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
 _PARTS, _ORDER, FLAGS = _DATA.pop("parts"), _DATA.pop("order"), _DATA.pop("flags")
-_WRITTEN = [*_DATA.pop("forms"), _DATA.pop("quarters")]
-*_FORMS, _QUARTER = (
-    re.compile(re.sub("|".join(_PARTS), lambda part: _PARTS[part[0]], form)) for form in _WRITTEN
-)
+
+
+def _filled(form: str) -> re.Pattern[str]:
+    return re.compile(re.sub("|".join(_PARTS), lambda part: _PARTS[part[0]], form))
+
+
+_FORMS = [(kind, said, _filled(form)) for kind, said, *forms in _DATA.pop("forms") for form in forms]
+_QUARTER = _filled(_DATA.pop("quarters"))
 WORDS = {name: re.compile("|".join(words)) for name, words in _DATA.items()}
 """Patterns by what they mean, for texts in lower case (numbers as they stand)."""
 
@@ -139,33 +143,20 @@ def read_period(text: str) -> dict[str, str]:
     one year that a fiscal one is called by, m and q a month and a quarter without their year.
     """
     found, plain = dict[str, str](), _in_digits(text) if len(text) < 100 else ""
-    for match in filter(None, (form.fullmatch(plain) for form in _FORMS)):
-        found |= _kind({name: digits for name, digits in match.groupdict().items() if digits})
+    for kind, written, form in _FORMS:
+        if not (match := form.fullmatch(plain)):
+            continue
+        said = {name: digits for name, digits in match.groupdict().items() if digits}
+        if "s" in said:
+            said["y"] = f"{2000 + int(said['s']) - 100 * (said['s'] > '69')}"
+        year, month, last = (int(said.get(name, 0)) for name in "ymn")
+        if "z" in said and int(said["z"]) % 100 == (year + 1) % 100 and last == max(month - 1, 0):
+            found[kind] = written.format(**said | {"z": year + 1})
+        elif (month, last) == (1, 12):
+            found["A"] = said["y"]
+        elif "z" not in said and (month < last or not last):
+            found[kind] = written.format(**said)
     return found
-
-
-def _kind(said: dict[str, str]) -> dict[str, str]:
-    """The period of the parts of a form that fits, none where there is no such."""
-    short = int(said.get("s", 0))
-    year = said.get("y") or (f"{2000 + short - 100 * (short > 69)}" if "s" in said else "")
-    month, last = int(said.get("m", 0)), int(said.get("n", 0))
-    if "f" in said:
-        return {"f": f"20{said['f']}"[-4:]}
-    if "q" in said:
-        return {"Q": f"{year}-Q{said['q']}"} if year else {"q": said["q"]}
-    if "z" in said:
-        follows = int(said["z"]) % 100 == (int(year) + 1) % 100 and (not month or 0 < last == month - 1)
-        return {"F": _fiscal_span(int(year), month) if month else year} if follows else {}
-    if last:
-        span = f"{year}-{month:02}..{year}-{last:02}"
-        return {"A": year} if (month, last) == (1, 12) else {"M": span} if 1 <= month < last <= 12 else {}
-    with suppress(ValueError):
-        day = date(int(year or 2000), month if "m" in said else 1, int(said.get("d", 1)))
-        if "d" in said:
-            return {"D": day.isoformat()}
-        own = {"M": f"{year}-{month:02}"} if year else {"m": f"{month:02}"}
-        return own if "m" in said else {"A": year}
-    return {}
 
 
 def period_in(title: str) -> str:
@@ -219,8 +210,8 @@ def as_period(text: str, axis: Period, freq: str, october: dict[str, str]) -> st
     if axis.format:
         found = kinds.get("D", "") if said[4:5] == "-" else ""  # of a workbook's day
         with suppress(ValueError):
-            day = datetime.strptime(WORDS["flag_behind"].sub("", said), axis.format)
-            found = (day.replace(year=axis.year) if axis.year else day).date().isoformat()
+            day = datetime.strptime(WORDS["flag_behind"].sub("", said), axis.format).date()
+            found = (day.replace(year=axis.year) if axis.year else day).isoformat()
     elif freq == "Q" and (match := re.fullmatch(r"(\d{4}) ([1-4])", said)):
         found = f"{match[1]}-Q{match[2]}"
     elif freq == "M" and "M" not in kinds and "m" in kinds and axis.year:
@@ -230,8 +221,8 @@ def as_period(text: str, axis: Period, freq: str, october: dict[str, str]) -> st
     if found and not FIRST_YEAR <= int(found[:4]) <= LAST_YEAR:
         raise ValueError(f"a year from {FIRST_YEAR} to {LAST_YEAR}")
     if len(found) == 10:
-        year, month, _ = found.split("-")
-        return {"A": year, "Q": f"{year}-Q{(int(month) + 2) // 3}", "M": f"{year}-{month}"}[freq]
+        day = date.fromisoformat(found)
+        return {"A": f"{day:%Y}", "Q": f"{day:%Y}-Q{(day.month + 2) // 3}", "M": f"{day:%Y-%m}"}[freq]
     if found or axis.others == "skip":
         return found
     if "m" in kinds and not axis.format:

@@ -115,6 +115,8 @@ class _Look:
         if at.period_columns:
             axis["column"] = _one([at.name[place] for place in at.period_columns])
             beside = [*dict.fromkeys(" ".join(one).strip() for one in at.rows[:, at.period_columns])]
+            if "q" in cells.read_period(f"{at.name[at.period_columns[-1]]} 1"):  # 2020 beside 1, a quarter
+                beside = [re.sub(r" ([1-4])$", r" Q\1", one) for one in beside]
             texts = [f"{one} {other}".strip() for one in beside for other in texts[:50]]
         said = self.freq(texts, axis)
         names = [*self.headings, *(name for name in at.name if not re.search(r"\d{4}", name))]
