@@ -308,8 +308,7 @@ class _Look:
         for words in WORDS["value"].pattern.split("|"):
             if found := [place for place in places if words in name[place].casefold()]:
                 return found[:1]
-        code = {place for place in places if WORDS["code"].search(name[place].casefold())}
-        rest = [place for place in places if flow[place] is None and place not in code]
+        rest = [n for n in places if flow[n] is None and not WORDS["code"].search(name[n].casefold())]
         priced = [place for place in rest if read_unit(name[place])[0]]
         if not priced and len(rest) > 1:
             heads = ", ".join(quote(name[place]) for place in rest[:8])
