@@ -12,7 +12,7 @@ from lib.analysis import asking
 from lib.analysis.asking import AnswerRecord
 from lib.tools.cli import main
 from lib.tools.commands import run as running
-from lib.tools.run.execute import Outcome
+from lib.tools.run.freshness import Outcome
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 

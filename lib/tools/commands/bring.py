@@ -59,7 +59,7 @@ def fetch(
 
     if all_pairs == bool(reporter or partner) or bool(reporter) != bool(partner):
         raise UserError("data fetch: expected REPORTER and PARTNER, such as India Russia, or --all-pairs")
-    facts = publisher(source)
+    facts = publisher(source, "fetch")
     last = date.today().year + (freq != "A")
     span = record.read_years(years) if years else range(facts.first_year, last)
     days = facts.good_days or 7 * all_pairs if max_age is None else max_age
@@ -80,8 +80,9 @@ def fetch(
             new, changed, same = map(sum, zip(*added, strict=True))
             click.echo(f"{new:,} values new, {changed:,} changed, {same:,} known already")
             return
-        found = record.fetch_pair(record.pair_question(source, reporter, partner, freq, span), desk)
-    tell((note for written in found for note in written.notes), "note: ")
+        question = record.pair_question(source, reporter, partner, freq, span)
+        found, notes = record.fetch_pair(question, desk)
+    tell(notes, "note: ")
     tell(found)
     if len(found[0].first) == 4:  # a year, which most notebooks want
         rows = fetched.read(found[0].reporter)
@@ -106,13 +107,12 @@ def refresh(
     """
     from lib.tools import curation
     from lib.tools.sources import covariates
-    from lib.tools.sources.publishers import PUBLISHERS
+    from lib.tools.sources.publishers import publisher
 
-    known = [name for name, facts in PUBLISHERS.items() if facts.command == "refresh"]
-    if other := [name for name in source if name not in known]:
-        raise UserError(f"source: found {quote(other[0])}, expected {nearest(other[0], known)}")
+    for name in source:
+        publisher(name, "refresh")
     with _desk(offline=offline) as desk:
-        changed, notes = covariates.renew(list(source) or known, desk, currency)
+        changed, notes = covariates.renew(source, desk, currency)
     tell(notes, "note: ")
     tell(changed)
     if not changed:
@@ -134,9 +134,7 @@ def update(offline: Offline = False) -> None:
 
     with _desk(offline=offline, max_age=timedelta(days=1)) as desk:
         found = renew(range(1980, date.today().year), desk)
-    written = [one for one in found.written if any(one.added[:2])]
-    tell((note for one in written for note in one.notes), "note: ")
-    tell(written)
+    tell(found.written)
     tell(found.notes, "note: ")
     click.echo(f"{len(found.moved)} answers move:" if found.moved else "No answer moves.")
     tell(found.moved, "  ")
@@ -175,8 +173,10 @@ def remove(source: str, yes: Annotated[bool, "Without asking."] = False) -> None
     if source not in kept.index:
         expected = nearest(source, kept.index) if len(kept) else "what was fetched or imported: nothing was"
         raise UserError(f"source: found {quote(source)}, expected {expected}")
-    if agreed(f"Remove {kept.loc[source, 'values']:,} figures of {source}?", yes):
-        click.echo(f"removed {record.remove(source):,} figures of {source}; its files stay in data/snapshots")
+    figures = f"{kept.loc[source, 'values']:,} figures of {source}"
+    if agreed(f"Remove {figures}?", yes):
+        record.remove(source)
+        click.echo(f"removed {figures}; its files stay in data/snapshots")
 
 
 # --- a table of one's own: looked at, confirmed, written ---
@@ -220,7 +220,7 @@ def import_(
     codes = {one["name"]: one["code"] for one in new}
     with _desk() as desk:
         fetched, snapshot, body = record.read_import(table, found, desk, observed)
-    figures, notes = record.figures_of(fetched, snapshot.day, codes, imported=True)
+    figures, notes = record.figures_of(fetched, snapshot.day, imported=True)
     drafts = record.drafts_of(figures, codes, reread=True)
     if observed is not None:
         click.echo(f"mapping:\n{indent(to_yaml(found).rstrip(), '  ')}")

@@ -114,7 +114,7 @@ class Reader:
             self.notes.append(words)
         table = self.as_observations(self.with_values(rows))
         self.refuse_conflicts(table)
-        seen, twice = observations.without_duplicates(observations.check(table, self.where), self.where)
+        seen, twice = observations.check(table, self.where)
         years, parts = ({*seen["period"].str[one]} for one in (slice(4), slice(4, None)))
         if self.mapping.freq != "A" and len(parts) == 1 and len(years) > 1:
             always = f"always of {seen['period'].iloc[0][5:]}, yet freq is {self.mapping.freq}"
