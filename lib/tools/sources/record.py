@@ -337,7 +337,7 @@ def fetch_pair(question: Question, desk: Desk) -> tuple[list[Written], list[str]
     """Fetch a pair, the reporter's trade with the world and the partner's own view; what was written, and what lacks."""
     own, other = question.reporters[0].name, (question.partners or ())[-1].name
     answer = _fetch(question, desk)
-    seen = answer.observations.query("reporter != partner")
+    seen = answer.observations[answer.observations["reporter"] != answer.observations["partner"]]
     by_pair = {(str(one), str(to)): rows for (one, to), rows in seen.groupby(["reporter", "partner"])}
     if (own, other) not in by_pair:
         span = f"{observations.FREQUENCIES[question.freq]} {question.years[0]}–{question.years[-1]}"
