@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from lib import fetched
@@ -269,10 +270,9 @@ def _draft(wanted: pd.DataFrame, codes: dict[str, str], reread: bool) -> Draft:
         same = before["source"].isin(wanted["source"]) & before["snapshot"].isin(wanted["snapshot"])
         values, right = (pd.MultiIndex.from_frame(one[[*SERIES, "value"]]) for one in (before, wanted))
         before = before[~same | values.isin(right)]
-    last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]].assign(there=True)
-    known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")
-    state = pd.Series("new", wanted.index).mask(known["there"].notna(), "changed")
-    state = state.mask(known["value"] == wanted["value"], "same")
+    last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]]
+    known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")["value"]
+    state = np.select([known.isna(), known == wanted["value"]], ["new", "same"], "changed")
     news = _with_ids(wanted[state != "same"], before, codes)
     order = [*SERIES, "published"]
     rows = pd.concat([before, news][before.empty :]).sort_values(order, kind="stable", ignore_index=True)
@@ -290,10 +290,8 @@ def _with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) ->
     """New rows with keys that say their source, IN-RU-total-2024-imf-a; the next letter for the next print of a period."""
     if news.empty:
         return news
-    span = ["period_start", "period_end"]
-    periods = news[span].drop_duplicates()
-    periods["code"] = [*map(curation.period_code, periods["period_start"], periods["period_end"])]
-    period = news[span].merge(periods, how="left")["code"].set_axis(news.index)
+    by_period = news.groupby(["period_start", "period_end"])["flow"]
+    period = by_period.transform(lambda rows: curation.period_code(*rows.name))
     stem = news["reporter"].map(code) + "-" + news["partner"].map(code) + "-" + news["flow"]
     stem += "-" + period + "-" + news["source"]
     printed = before["figure_id"].str.replace(r"-[a-z]+$", "", regex=True).value_counts()
@@ -301,7 +299,7 @@ def _with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) ->
     return news.assign(figure_id=stem + "-" + place.map(curation.letter_of).astype("str"))
 
 
-def _written(wanted: pd.DataFrame, state: pd.Series) -> list[Written]:
+def _written(wanted: pd.DataFrame, state: np.ndarray) -> list[Written]:
     """What is written of each pair, and its first and last period: a year, else a month."""
     start, end = wanted["period_start"], wanted["period_end"]
     whole = (start.dt.month == 1) & ((end - start).dt.days > 360)
