@@ -13,7 +13,7 @@ from rooms import ROOT
 from test_hygiene import read_text, tracked_files
 
 NO_CALLER: dict[str, str] = {
-    "lib.tools.run.provisioner.Provisioner": "Jupyter, by an entry point",
+    "lib.tools.run.kernels.Provisioner": "Jupyter, by an entry point",
     "lib.tools.run.engine.Engine": "papermill, by an entry point",
     "lib.tools.run.opened.note": "called in kernels, by the line that `start_line` writes",
 }

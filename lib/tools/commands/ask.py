@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import click
 
 from lib.errors import UserError
-from lib.tools.commands import OUT, WORDS, Out, Texts, examples, flag, options, pairs, tell, texts
+from lib.tools.commands import OUT, WORDS, Out, Texts, examples, options, pairs, tell, texts
 from lib.tools.commands.bring import Rows
 from lib.tools.commands.results import write_csv
 from lib.tools.run import freshness
@@ -108,7 +108,8 @@ def _of_file(path: Path, question: str, given: dict[str, Any], said: dict[str, A
 
 def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
     """What the import would read, and what stands for names that neither table nor options give: the answer needs none."""
-    from lib.tools.sources import proposal
+    from lib.tools.sources.proposal import propose
+    from lib.tools.sources.reader import UnclearError
 
     stand_in = {
         "reporter": (path.stem, "the file's name"),
@@ -116,14 +117,13 @@ def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
         "flow": ("total", "none named"),
     }
     try:
-        return proposal.propose(path, **given), {}
-    except proposal.UnclearError as error:
+        return propose(path, **given), {}
+    except UnclearError as error:
         asked = error.questions
     missing = {name: told for name, (_, told) in stand_in.items() if name in asked and not given[name]}
     if rest := [name for name in asked if name not in missing]:
-        told = {name: f"{asked[name]}; give it with {flag(name)}" for name in rest}
-        raise proposal.UnclearError(str(path), told)
-    return proposal.propose(path, **given | {name: stand_in[name][0] for name in missing}), missing
+        raise UnclearError(str(path), {name: asked[name] for name in rest})
+    return propose(path, **given | {name: stand_in[name][0] for name in missing}), missing
 
 
 def _one_flow(found: Any, names: dict[str, str | None]) -> "pd.DataFrame":

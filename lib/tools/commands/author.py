@@ -92,7 +92,7 @@ def notebook_faults(folder: Path | None = None) -> list[str]:
         path = (folder or notebooks_dir()) / f"{name}.ipynb"
         try:
             notebook = read_notebook(path)
-            stale = freshness.in_words(freshness.stale_parts(notebook))
+            stale = freshness.why_stale(notebook)
             found = parameter_faults(notebook, model)
             found += [f"{STALE}{stale}); run: tradegoals stamp {name}"] if stale else []
         except UserError as error:
@@ -164,7 +164,7 @@ def stamp(
     stamped = list(stamped_notebooks())
     names = [matrix.notebook_name(text, stamped) for text in notebook] or stamped
     paths = [notebooks_dir() / f"{name}.ipynb" for name in names]
-    stale = {path: freshness.in_words(freshness.stale_parts(read_notebook(path))) for path in paths}
+    stale = {path: freshness.why_stale(read_notebook(path)) for path in paths}
     due = [path for path in paths if stale[path] or force]
     if check:
         tell(f"{path.stem}: {f'stale, {stale[path]}' if stale[path] else 'fresh'}" for path in paths)

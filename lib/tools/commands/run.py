@@ -217,9 +217,9 @@ def _report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
     """Verdicts, where the pages are, how many of each, and the failures last."""
     good = [outcome for outcome in outcomes if not outcome.error]
     if good and len(outcomes) <= 20:  # more are not shown one by one
-        from lib.tools.run.results_table import verdict_lines  # imports pandas
+        from lib.tools.run.results_table import result_of, verdict_lines  # imports pandas
 
-        tell(verdict_lines([outcome.result for outcome in good if outcome.result]))
+        tell(verdict_lines(list(filter(None, map(result_of, good)))))
         click.echo("\nPages")
         for outcome in good:
             page, here = outcome.folder / freshness.PAGE, Path.cwd()  # shown as it is typed here
@@ -247,14 +247,12 @@ def _spent(outcome: Any) -> str:
 
 def _execute(items: list[Any], out: Path, sources: Any, fail_fast: bool = False, **how: Any) -> list[Any]:
     """Execute what is due, with a bar on a terminal and a line a run elsewhere; returns the outcomes."""
-    from tqdm import tqdm
-
-    from lib.tools.run.execute import Outcome
-
     due = [run for run, reason in items if reason]
-    done = [Outcome(run, run.folder(out), 0.0, skipped=True) for run, reason in items if not reason]
+    done = [freshness.Outcome(run, run.folder(out), 0.0, skipped=True) for run, reason in items if not reason]
     if not due:
         return done
+    from tqdm import tqdm
+
     failed = 0
     # SIGTERM ends the command as Ctrl-C does: what runs is killed, what had finished is kept.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -286,16 +284,13 @@ def _outcomes(
     scheduler: str | None = None,
 ) -> Iterator[Any]:
     """Outcomes from the executor that was asked for."""
-    from lib.tools.run import execute, kernels
+    from lib.tools.run import kernels
 
-    if cold or len(due) == 1:  # a server of warm kernels pays from the second run on
-        name = kernels.ORDINARY
-    elif scheduler:
-        name = kernels.INSTALLED
-    else:
-        server = _start_server()
-        execute.load()  # while the server gets ready
-        name = server()
+    warm = not cold and len(due) > 1  # a server of warm kernels pays from the second run on
+    server = _start_server() if warm and not scheduler else None
+    from lib.tools.run import execute  # while the server gets ready
+
+    name = server() if server else kernels.INSTALLED if warm else kernels.ORDINARY
     at_once = min(jobs or execute.default_jobs(), len(due))
     most = memory * 1000 if memory else 0 if scheduler else execute.free_megabytes() / at_once
     settings = execute.Settings(name, timeout, force, most)
