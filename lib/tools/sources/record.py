@@ -7,7 +7,7 @@ differs from the one kept is a new row, never a change of the old: a new vintage
 import io
 import re
 from collections.abc import Iterator
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import NamedTuple
 
@@ -294,7 +294,10 @@ def _with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) ->
     period = by_period.transform(lambda rows: curation.period_code(*rows.name))
     stem = news["reporter"].map(code) + "-" + news["partner"].map(code) + "-" + news["flow"]
     stem += "-" + period + "-" + news["source"]
-    printed = before["figure_id"].str.replace(r"-[a-z]+$", "", regex=True).value_counts()
+    prints = before["figure_id"].str.extract(r"^(.*)-([a-z]+)$")
+    # The place of the last letter, not how many there are: one in between may have been read anew.
+    places = {text: reduce(lambda n, one: 26 * n + ord(one) - 96, text, 0) for text in prints[1].unique()}
+    printed = prints[1].map(places).groupby(prints[0]).max()
     place = stem.map(printed).fillna(0).astype("int64") + stem.groupby(stem).cumcount()
     return news.assign(figure_id=stem + "-" + place.map(curation.letter_of).astype("str"))
 
