@@ -321,7 +321,7 @@ def test_a_damaged_record_is_a_failure(tiny_folder: Path, tmp_path: Path) -> Non
     show = f"from IPython.display import display\ndisplay({{{results.MIME!r}: {{'a': 1}}}}, raw=True)"
     tiny.write(tiny_folder, show)
     outcome = execute._run_one(a_run(), tmp_path)
-    assert "UserError" in outcome.error and "damaged result" in outcome.error
+    assert "found a damaged result" in outcome.error and "UserError" not in outcome.error
     assert names(outcome.folder) == FAILED
 
 

@@ -111,7 +111,7 @@ def _table_of(folder: Path) -> pa.Table:
     journal = freshness.read_journal(folder)
     if journal and journal["outputs"].get(RESULT) != freshness.hash_file(folder / RESULT):
         raise UserError(f"{RESULT}: found another file than its journal describes; run it again")
-    result = read(folder / RESULT)
+    result = _read(folder / RESULT)
     try:
         if any(isinstance(result.parameters.get(name), float) for name in ("base_year", "deadline")):
             raise TypeError("a part of a year")  # Arrow would cut it to a whole number
@@ -142,7 +142,12 @@ def from_notebook(notebook: Mapping[str, Any]) -> Result | None:
 def result_of(outcome: Outcome) -> Result | None:
     """The record of an outcome, from its folder; None where its run failed, or makes none."""
     path = outcome.folder / RESULT
-    return None if outcome.error or not path.exists() else _parsed(read_json(path), path.name)
+    return None if outcome.error or not path.exists() else _read(path)
+
+
+def _read(path: Path) -> Result:
+    """Read a `result.json`; a damaged one is an error that names the file."""
+    return _parsed(read_json(path), path.name)
 
 
 def _parsed(record: Any, where: str) -> Result:
