@@ -209,7 +209,7 @@ def test_json_that_says_two_things_or_none_is_refused(tmp_path: Path, text: str 
         read_json,
         results_table.read,
         fetched.read_file,
-        author.read_notebook,
+        author._read_notebook,
         matrix.read_document,
         tables.check_table,
     ],

@@ -42,8 +42,8 @@ from lib.tools.run.freshness import Run
 from lib.tools.site import build
 from lib.tools.site import pages as run_pages
 from lib.tools.site.build import build_site
-from lib.tools.site.context import FoundRun, Recorded, find_runs
-from lib.tools.site.pages import goal_rows
+from lib.tools.site.context import FoundRun, _Recorded, found_run
+from lib.tools.site.pages import _goal_rows
 
 INDEX_BYTES, PAGE_BYTES = 300_000, 1_500_000
 WIRE_BYTES = 150_000
@@ -206,7 +206,7 @@ def _pngs(content: dict[str, Any]) -> Iterator[str]:
 
 def test_a_picture_leads_to_its_source_in_two_clicks(pages: dict[str, Page]) -> None:
     name = f"runs/{site_runs.FIRST}/default/index.html"
-    result = find_runs(pages[name].path.parents[4])[0].result
+    result = found_run(pages[name].path.parents[4] / "runs" / site_runs.FIRST / "default").result
     assert result is not None
     html = pages[name].path.read_text(encoding="utf-8")
     captions = re.findall(r'<figure class="picture">.*?</figure>', html, re.DOTALL)
@@ -234,7 +234,7 @@ def test_every_figure_of_the_data_has_its_row(pages: dict[str, Page]) -> None:
 
 
 def test_the_first_page_states_question_answer_and_probability(out: Path, pages: dict[str, Page]) -> None:
-    result = next(run.result for run in find_runs(out) if run.slug == "default")
+    result = found_run(out / "runs" / site_runs.FIRST / "default").result
     assert result is not None
     said = " ".join(pages["index.html"].words.split())
     assert paging.plain(result.answer) in said
@@ -262,7 +262,7 @@ def _judged(name: str, probability: float | None = None, outcome: str = "open", 
     given |= {"base_year": 2012, "deadline": 2015, "as_of": "2014-04-15", "reading": "average"} | changes
     kind = None if probability is None else "forecast"
     reading = {"reading": "average", "outcome": outcome, "probability": probability, "kind": kind}
-    result = json.loads(json.dumps({"parameters": given, "readings": [reading]}), object_hook=Recorded)
+    result = json.loads(json.dumps({"parameters": given, "readings": [reading]}), object_hook=_Recorded)
     return FoundRun(*name.split("/"), Path(), {}, "", result, {})
 
 
@@ -273,7 +273,7 @@ def _make(name: str, decided_by: Any, make: Callable[[], Any]) -> Any:
 def test_a_goal_that_several_runs_judged_is_shown_once_by_the_first_default_run() -> None:
     runs = [_judged("00_a/default"), _judged("00_a/all-flows", 0.24), _judged("03_b/default")]
     runs += [_judged("05_c/default", base_year=None), _judged("06_d/default", goal="40 %")]
-    assert [(row["run"], row["goal"], bool(row["announced"])) for row in goal_rows(runs, _make)] == [
+    assert [(row["run"], row["goal"], bool(row["announced"])) for row in _goal_rows(runs, _make)] == [
         ("runs/00_a/default", "+25 % a year", True),
         ("runs/06_d/default", "+40 % a year", False),
     ]
@@ -292,7 +292,7 @@ def test_a_goal_that_several_runs_judged_is_shown_once_by_the_first_default_run(
 def test_a_reading_is_shown_as_its_verdict_or_its_probability(
     outcome: str, probability: float | None, text: str, shade: int | None
 ) -> None:
-    (row,) = goal_rows([_judged("00_a/default", probability, outcome)], _make)
+    (row,) = _goal_rows([_judged("00_a/default", probability, outcome)], _make)
     assert row["chances"]["average"]["text"] == text
     assert row["chances"]["average"]["shade"] == shade
     assert row["chances"]["every_year"]["text"] == ""
@@ -300,7 +300,7 @@ def test_a_reading_is_shown_as_its_verdict_or_its_probability(
 
 def test_of_two_goals_with_one_day_those_that_a_government_stated_come_first() -> None:
     runs = [_judged("00_a/default", goal="24 %"), _judged("00_a/x"), _judged("00_a/y", as_of="2015-01-01")]
-    assert [row["run"] for row in goal_rows(runs, _make)] == [
+    assert [row["run"] for row in _goal_rows(runs, _make)] == [
         f"runs/00_a/{name}" for name in ("y", "x", "default")
     ]
 
@@ -594,7 +594,7 @@ def _state(site: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def small_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_site(tmp_path_factory: pytest.TempPathFactory, what_if_payload: Any) -> Path:
     """Two runs and their site, which nobody changes."""
     folder = tmp_path_factory.mktemp("small")
     for slug in ("default", "other"):
@@ -766,7 +766,7 @@ def test_two_builds_at_once_do_no_harm(small: Path, begin_builds: Any) -> None:
 def test_where_folders_cannot_be_exchanged_a_kill_between_two_renames_is_mended(
     small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "_swapped", lambda *_: False)
+    monkeypatch.setattr(build.ctypes, "CDLL", lambda _: None)
     before = _state(small / "site")
     build_site(small)
     assert _state(small / "site") == before

@@ -51,11 +51,11 @@ def check(
         if files.check_checksums() != shown:
             raise UserError("check --renew: the data have changed again since they were shown; look again")
         tell(files.refresh_checksums() if names else (), "renewed the checksum of ")
-    report_faults(all_faults(in_short=renew))
+    report_faults(_all_faults(in_short=renew))
     click.echo("Data, runs.yml and notebooks are in order.")
 
 
-def stamped_notebooks() -> "dict[str, type[Case]]":
+def _stamped_notebooks() -> "dict[str, type[Case]]":
     """Every notebook that is committed with outputs, and the model of its parameters; no command runs the last two."""
     from lib.cases import FlowCase, GoalCase
     from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST
@@ -63,7 +63,7 @@ def stamped_notebooks() -> "dict[str, type[Case]]":
     return {**NOTEBOOKS, **ON_REQUEST, "start": GoalCase, TEMPLATE: FlowCase}
 
 
-def all_faults(in_short: bool = False) -> list[str]:
+def _all_faults(in_short: bool = False) -> list[str]:
     """Every fault of the data, the cases and the notebooks, one line each; in short, one for all that are stale."""
     from lib.figures import check_tables
     from lib.tools.run import matrix
@@ -74,26 +74,26 @@ def all_faults(in_short: bool = False) -> list[str]:
             matrix.expand()
         except UserError as error:
             faults = str(error).splitlines()
-    found = notebook_faults()
-    if in_short and (stale := [line for line in found if STALE in line]):
+    faults += _notebook_faults()
+    if in_short and (stale := [line for line in faults if STALE in line]):
         names = some([line.partition(".ipynb")[0] for line in stale], 6)
-        found = [line for line in found if line not in stale]
-        found.append(f"{len(stale)} notebooks are stale ({names}); run: tradegoals stamp")
-    return faults + found
+        faults = [line for line in faults if line not in stale]
+        faults.append(f"{len(stale)} notebooks are stale ({names}); run: tradegoals stamp")
+    return faults
 
 
 STALE = "outputs are stale ("
 
 
-def notebook_faults(folder: Path | None = None) -> list[str]:
+def _notebook_faults(folder: Path | None = None) -> list[str]:
     """Notebooks that are missing, whose parameters cell differs from the model, or whose stamp is stale."""
     faults = []
-    for name, model in stamped_notebooks().items():
+    for name, model in _stamped_notebooks().items():
         path = (folder or notebooks_dir()) / f"{name}.ipynb"
         try:
-            notebook = read_notebook(path)
+            notebook = _read_notebook(path)
             stale = freshness.in_words(freshness.stale_parts(notebook))
-            found = parameter_faults(notebook, model)
+            found = _parameter_faults(notebook, model)
             found += [f"{STALE}{stale}); run: tradegoals stamp {name}"] if stale else []
         except UserError as error:
             found = [str(error).removeprefix(f"{path.name}: ")]
@@ -101,7 +101,7 @@ def notebook_faults(folder: Path | None = None) -> list[str]:
     return faults
 
 
-def parameter_faults(notebook: Any, model: "type[Case]") -> list[str]:
+def _parameter_faults(notebook: Any, model: "type[Case]") -> list[str]:
     """Differences between the tagged cell and the typed model: names, order and defaults."""
     cells = [cell for cell in notebook["cells"] if "parameters" in cell["metadata"].get("tags", [])]
     if len(cells) != 1:
@@ -137,7 +137,7 @@ def _literals(source: str) -> dict[str, Any]:
     return values
 
 
-def read_notebook(path: Path) -> Any:
+def _read_notebook(path: Path) -> Any:
     """Read a notebook; a file that is missing or damaged is an error that names it."""
     import nbformat
 
@@ -161,15 +161,15 @@ def stamp(
     """Execute, clean and stamp notebooks after an edit: those that are stale, of all or of those named."""
     from lib.tools.run import kernels, matrix
 
-    stamped = list(stamped_notebooks())
+    stamped = list(_stamped_notebooks())
     names = [matrix.notebook_name(text, stamped) for text in notebook] or stamped
     paths = [notebooks_dir() / f"{name}.ipynb" for name in names]
-    stale = {path: freshness.in_words(freshness.stale_parts(read_notebook(path))) for path in paths}
+    stale = {path: freshness.in_words(freshness.stale_parts(_read_notebook(path))) for path in paths}
     due = [path for path in paths if stale[path] or force]
     if check:
         tell(f"{path.stem}: {f'stale, {stale[path]}' if stale[path] else 'fresh'}" for path in paths)
         sys.exit(bool(due))
-    if tidied := [path.stem for path in paths if path not in due and tidy(path)]:
+    if tidied := [path.stem for path in paths if path not in due and _tidy(path)]:
         click.echo(f"tidied {', '.join(tidied)}: an editor had added to what is not in a cell")
     if not due:
         click.echo(f"{len(paths)} fresh, nothing to do")
@@ -177,19 +177,19 @@ def stamp(
     commands.expect_known_data()
     with kernels.starting() as kernel:
         for path in due:
-            restamp(path, kernel())
-            renew_picture(path)
+            _restamp(path, kernel())
+            _renew_picture(path)
             click.echo(f"stamped {path.stem}" + (f" ({stale[path]})" if stale[path] else ""))
 
 
-def restamp(path: Path, kernel: str = "python3") -> None:
+def _restamp(path: Path, kernel: str = "python3") -> None:
     """Execute a notebook at its own parameters, clean it, stamp it and write it; a `UserError` leaves it as it was."""
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     from lib.tools.run.execute import run_notebook
 
-    read_notebook(path)  # which says in words what is wrong with a damaged file
+    _read_notebook(path)  # which says in words what is wrong with a damaged file
     # What is committed must not depend on what somebody fetched.
     how: dict[str, Any] = {"seconds": float("inf"), "environment": {KEPT_ONLY_ENV: "1"}}
     try:
@@ -206,9 +206,9 @@ def restamp(path: Path, kernel: str = "python3") -> None:
     files.write_atomically(path, _cleaned(notebook, freshness.make_stamp(notebook, opened)))
 
 
-def tidy(path: Path) -> bool:
+def _tidy(path: Path) -> bool:
     """Strip from a fresh notebook what an editor wrote into it by the way, as JupyterLab does; whether there was any."""
-    notebook = read_notebook(path)
+    notebook = _read_notebook(path)
     text = _cleaned(notebook, notebook["metadata"][freshness.STAMP])
     if is_new := text != path.read_text(encoding="utf-8"):
         files.write_atomically(path, text)
@@ -228,7 +228,7 @@ def _cleaned(notebook: Any, stamp: dict[str, Any]) -> str:
     return str(nbformat.writes(notebook, indent=1)) + "\n"
 
 
-def renew_picture(path: Path) -> None:
+def _renew_picture(path: Path) -> None:
     """Take the picture of README.md from a notebook just stamped, if its first figure is that picture."""
     place = path.parent.parent / PICTURE
     if path.stem == PICTURE_OF and place.exists():
@@ -253,18 +253,18 @@ def new(
 
     from lib.tools.run import matrix
 
-    check_name(name)
-    if case not in (known := flow_cases()):
+    _check_name(name)
+    if case not in (known := _flow_cases()):
         raise UserError(f"case: found {quote(case)}, expected {nearest(case, known)}")
     folder, model, registry = notebooks_dir(), known[case], freshness.LIB / REGISTRY
-    path, template = folder / f"{name}.ipynb", read_notebook(folder / f"{TEMPLATE}.ipynb")
+    path, template = folder / f"{name}.ipynb", _read_notebook(folder / f"{TEMPLATE}.ipynb")
     before = registry.read_text(encoding="utf-8")
     notebook = _fill_in(template, name, title, model)
     files.write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
     try:
         entry = rf'\g<0>    "{name}": cases.{case},\n'
         files.write_atomically(registry, re.sub(r"\nON_REQUEST: [^}]*\n(?=}\n)", entry, before))
-        restamp(path)
+        _restamp(path)
     except UserError:
         path.unlink()
         files.write_atomically(registry, before)
@@ -278,7 +278,7 @@ def new(
     click.echo(f"To test it: uv run --group test pytest -n 0 notebooks/{name}.ipynb")
 
 
-def check_name(name: str) -> None:
+def _check_name(name: str) -> None:
     """Refuse a name that is taken, shares its number with another notebook, or is of another form."""
     from lib.tools.run import matrix
 
@@ -293,7 +293,7 @@ def check_name(name: str) -> None:
             raise UserError(f"name: found number {name[:2]}, which {other} has; expected one such as {free}")
 
 
-def flow_cases() -> dict[str, "type[FlowCase]"]:
+def _flow_cases() -> dict[str, "type[FlowCase]"]:
     """The models in `lib.cases` that describe a flow, by name."""
     from lib import cases
 
@@ -301,7 +301,7 @@ def flow_cases() -> dict[str, "type[FlowCase]"]:
     return {name: model for name, model in models if issubclass(model, cases.FlowCase)}
 
 
-def parameters_cell(model: "type[Case]") -> str:
+def _parameters_cell(model: "type[Case]") -> str:
     """The source of a parameters cell: every name with its default and what it means."""
     defaults = model().model_dump(mode="json")
     return "\n".join(
@@ -317,7 +317,7 @@ def _fill_in(notebook: Any, name: str, title: str | None, model: "type[Case]") -
     notebook["cells"][0]["source"] = f"# {question}\n{rest}"
     for cell in notebook["cells"]:
         if "parameters" in cell["metadata"].get("tags", []):
-            cell["source"] = parameters_cell(model)
+            cell["source"] = _parameters_cell(model)
         elif cell["cell_type"] == "code":
             source = cell["source"].replace("cases.FlowCase", f"cases.{model.__name__}")
             cell["source"] = source.replace(f'"{TEMPLATE}"', f'"{name}"')

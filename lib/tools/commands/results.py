@@ -52,7 +52,7 @@ def results(
         write_csv(to_csv(rows), csv, f"{len(rows)} rows")
         return
     shown = rows.head(limit) if limit else rows
-    click.echo(as_text(shown, shutil.get_terminal_size((110, 24)).columns), nl=not shown.empty)
+    click.echo(_as_text(shown, shutil.get_terminal_size((110, 24)).columns), nl=not shown.empty)
     found = f"{len(rows)} of {len(table)} rows" if len(rows) < len(table) else f"{len(table)} rows"
     if len(shown) < len(rows):
         found += f", the first {len(shown)} shown; --limit 0 shows all"
@@ -99,7 +99,7 @@ def _choose_rows(table: "pd.DataFrame", wanted: dict[str, Texts]) -> "pd.DataFra
     return rows
 
 
-def as_text(rows: "pd.DataFrame", width: int) -> str:
+def _as_text(rows: "pd.DataFrame", width: int) -> str:
     """Rows as a table folded to `width`, without empty columns; what all rows share stands once above it."""
     from lib.words import number
 

@@ -35,7 +35,7 @@ _HERE = Path(__file__).resolve().parent
 Files = dict[str, bytes]  # of the site, by name
 
 
-class Recorded(dict[str, Any]):
+class _Recorded(dict[str, Any]):
     """An object of a `result.json`, its values as attributes. The run has checked it; its journal keeps the hash."""
 
     __getattr__ = dict.__getitem__
@@ -75,6 +75,13 @@ class FoundRun:
         return read_object(self.folder / NOTEBOOK) or read_object(self.folder / FAILED)
 
     @property
+    def question(self) -> str:
+        """The notebook's title; its name where it has none."""
+        cells = (cell for cell in self.content.get("cells", []) if cell.get("cell_type") == "markdown")
+        titles = filter(None, (_TITLE.match(text_of(cell)) for cell in cells))
+        return next((title[1].strip() for title in titles), self.notebook)
+
+    @property
     def title(self) -> str:
         """The case in words where the run has a result, else its parameters."""
         given = ", ".join(f"{name} {value}" for name, value in self.parameters.items())
@@ -92,10 +99,9 @@ def read_object(path: Path, hook: Any = None) -> dict[str, Any]:
 def hash_known(known: dict[str, Any], path: Path | str) -> str:
     """SHA-256 of a plain file, empty for anything else; one that is `known` and that nobody touched since is not read.
 
-    Whether it was touched is told, as in Git's index, by inode, size and the time of its last change (ctime). The system
-    sets that at each write, rename, link or change of other times, and no program can set it back: an altered byte is
-    noticed though size and date are the old ones. What changed within the last ticks of the system's clock may do so
-    again in the same one, so it does not become known. Windows has no such time.
+    Whether it was touched is told, as in Git's index, by inode, size and the time of its last change (ctime), which no
+    program can set back. What changed within the last ticks of the system's clock may do so again in the same one, so it
+    does not become known. Windows has no such time.
     """
     try:
         status = os.stat(path)  # noqa: PTH116 - thousands of them
@@ -111,14 +117,8 @@ def hash_known(known: dict[str, Any], path: Path | str) -> str:
     return hashed
 
 
-def find_runs(out: Path, hash_of: Callable[[Path], str] = hash_file) -> list[FoundRun]:
-    """Every run below `out`/runs, in the order of the notebooks' numbers, the default first in each."""
-    ordered = sorted(run_folders(out), key=lambda one: (one.parent.name, one.name != DEFAULT, one.name))
-    return [found_run(folder, hash_of) for folder in ordered]
-
-
 def run_folders(out: Path) -> list[Path]:
-    """The folders of runs below `out`/runs; refused where there is none."""
+    """The folders of runs below `out`/runs, the default first of each notebook; refused where there is none."""
     files = (JOURNAL, NOTEBOOK, FAILED)  # of which one that is executed for the first time holds none yet
     folders = [
         folder
@@ -128,7 +128,7 @@ def run_folders(out: Path) -> list[Path]:
     ]
     if not folders:
         raise UserError(f"{out / 'runs'}: found no run, expected some; `tradegoals run` makes them")
-    return folders
+    return sorted(folders, key=lambda one: (one.parent.name, one.name != DEFAULT, one.name))
 
 
 def found_run(folder: Path, hash_of: Callable[[Path], str] = hash_file) -> FoundRun:
@@ -144,7 +144,7 @@ def found_run(folder: Path, hash_of: Callable[[Path], str] = hash_file) -> Found
         if differing or not written[NOTEBOOK]:
             fault = f"Files are not those that its journal describes: {', '.join(differing or [NOTEBOOK])}."
         elif written[RESULT]:
-            result = read_object(folder / RESULT, hook=Recorded)
+            result = read_object(folder / RESULT, hook=_Recorded)
             if result.get("schema_version") != 1:
                 fault = f"{RESULT} is none that this version writes; `tradegoals run` makes it anew."
     shown = None if fault else result or None
@@ -158,10 +158,12 @@ class Site:
     def __init__(self, runs: list[FoundRun]) -> None:
         self.runs = runs
         self.notebooks = {name: list(group) for name, group in groupby(runs, lambda run: run.notebook)}
-        self.questions = {name: _question(group[0]) for name, group in self.notebooks.items()}
-        self.data_hashes = hash_data()
-        figures = (package.data_dir() / "figures.csv").read_text(encoding="utf-8")
-        self.figure_ids = frozenset(row["figure_id"] for row in csv.DictReader(figures.splitlines()))
+        self.questions = {name: group[0].question for name, group in self.notebooks.items()}
+        data = package.data_dir()
+        paths = (resource["path"] for resource in package.read_package()["resources"])
+        self.data_hashes = {path: hash_file(data / path) for path in sorted((*paths, package.PACKAGE_FILE))}
+        figures = (data / "figures.csv").read_text(encoding="utf-8").splitlines()
+        self.figure_ids = frozenset(row["figure_id"] for row in csv.DictReader(figures))
 
     @cached_property
     def citation(self) -> dict[str, Any]:
@@ -185,20 +187,6 @@ class Site:
         made = _environment().get_template(f"{template}.html.j2")
         html = made.render(site=self, place=place, up="../" * place.count("/"), **values)
         return {place: html.encode()}
-
-
-def _question(run: FoundRun) -> str:
-    """The notebook's title, which is its question; its name where it has none."""
-    cells = (cell for cell in run.content.get("cells", []) if cell.get("cell_type") == "markdown")
-    titles = filter(None, (_TITLE.match(text_of(cell)) for cell in cells))
-    return next((title[1].strip() for title in titles), run.notebook)
-
-
-def hash_data() -> dict[str, str]:
-    """SHA-256 of each data file, by its path in data/."""
-    folder = package.data_dir()
-    paths = (resource["path"] for resource in package.read_package()["resources"])
-    return {path: hash_file(folder / path) for path in sorted((*paths, package.PACKAGE_FILE))}
 
 
 def digest(content: Any) -> str:

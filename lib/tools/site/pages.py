@@ -93,17 +93,17 @@ def cases_files(site: Site, name: str) -> Files:
     place, runs = f"runs/{name}/index.html", site.notebooks[name]
     rows = [{"case": run.slug, "title": run.title, "answer": _plain_answer(run)} for run in runs]
     cases = [(run, _answer_of(site, run, place)) for run in runs]
-    return site.page("notebook", place, name=name, cases=cases) | {f"runs/{name}/cases.csv": as_csv(rows)}
+    return site.page("notebook", place, name=name, cases=cases) | {f"runs/{name}/cases.csv": _as_csv(rows)}
 
 
 def results_files(site: Site) -> Files:
     """All results of whole runs in one long table, a row a number."""
     found = [(run.result, run.record.get("key") or run.slug, run.slug) for run in site.runs if run.result]
     rows = [row for one in found for row in results_table.rows_of(*one)]
-    return {"goals/results.csv": as_csv(rows, results_table.COLUMNS)}
+    return {"goals/results.csv": _as_csv(rows, results_table.COLUMNS)}
 
 
-def as_csv(rows: list[dict[str, Any]], columns: Iterable[str] = ()) -> bytes:
+def _as_csv(rows: list[dict[str, Any]], columns: Iterable[str] = ()) -> bytes:
     """Rows as CSV for others to open, with the columns of the first by default; what a row lacks is empty in it."""
     text, columns = io.StringIO(), list(columns) or list(next(iter(rows), ()))
     writer = csv.writer(text, lineterminator="\n")
@@ -130,8 +130,8 @@ def methods_files(site: Site) -> Files:
 
 def goal_files(site: Site, keep: Keep) -> Files:
     """The first page, and the page of all goals with the same as CSV."""
-    place, words = "index.html", keep("words of goals", None, words_of_goals)
-    rows = goal_rows(site.runs, keep)
+    place, words = "index.html", keep("words of goals", None, _words_of_goals)
+    rows = _goal_rows(site.runs, keep)
     goals = site.page("goals", rows=rows, labels=words["labels"])
     last: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row in rows:  # each goal as it was seen last
@@ -143,10 +143,10 @@ def goal_files(site: Site, keep: Keep) -> Files:
     answers = [(runs, _answer_of(site, runs[0], place)) for runs in site.notebooks.values()]
     shown = {"rows": list(last.values())[:15], "goals": len(last), "total": len(rows)}
     first = site.page("index", place, head=head, answers=answers, **shown, **words)
-    return first | goals | {"goals/goals.csv": as_csv(list(map(_flat, rows)))}
+    return first | goals | {"goals/goals.csv": _as_csv(list(map(_flat, rows)))}
 
 
-def goal_rows(runs: list[FoundRun], keep: Keep) -> list[dict[str, Any]]:
+def _goal_rows(runs: list[FoundRun], keep: Keep) -> list[dict[str, Any]]:
     """The rows of the matrix: what was known last first, then what a government stated.
 
     Of these the goal that the collection has by default stands before all. A goal that several notebooks judged as of
@@ -200,7 +200,7 @@ def _chance(item: Any) -> dict[str, Any]:
     return {"text": text, "outcome": outcome, "probability": chance, "shade": shade}
 
 
-def words_of_goals() -> dict[str, Any]:
+def _words_of_goals() -> dict[str, Any]:
     """Names of the readings; how many targets of a whole trade above its base were met, of how many that are known."""
     from lib import figures
     from lib.analysis.register import left_out
@@ -271,7 +271,7 @@ def targets_files(site: Site) -> Files:
         scored=len(scores),
         law=law,
         base=base,
-        **words_of_goals(),
+        **_words_of_goals(),
     )
 
 
@@ -314,7 +314,7 @@ def whatif_files() -> Files:
     return {NAME: build("index.html").encode()}
 
 
-def as_script(**values: Any) -> bytes:
+def _as_script(**values: Any) -> bytes:
     """Values as a script, since a page opened from disk may not read other files; ASCII, so that none ends it early."""
     lines = (f"self.{name} = {json.dumps(value, separators=(',', ':'))};\n" for name, value in values.items())
     return "".join(lines).encode()
@@ -328,7 +328,7 @@ def words_files(site: Site) -> Files:
         kind = "failed run" if run.fault else site.questions[run.notebook]
         text = f"{_plain_answer(run)} {values} {run.slug} {run.notebook}"
         documents.append((run.title, f"{run.address}/index.html", kind, text))
-    return {"search/words.js": as_script(SITE_WORDS=documents)}
+    return {"search/words.js": _as_script(SITE_WORDS=documents)}
 
 
 def _sections(site: Site, name: str) -> Iterator[tuple[str, ...]]:
@@ -364,5 +364,5 @@ def search_files(site: Site) -> Files:
         title = f"{row['reporter']}–{row['partner']}, {row['flow']}: target announced {row['announced']}"
         text = f"{row['target_id']} {row['announcer']}, met: {row['met']}. {row['note']}"
         documents.append((title, f"targets/index.html#{row['target_id']}", "target", text))
-    words = as_script(DATA_WORDS=documents, SITE_NAMES=sorted(names, key=lambda pair: -len(pair[0])))
+    words = _as_script(DATA_WORDS=documents, SITE_NAMES=sorted(names, key=lambda pair: -len(pair[0])))
     return site.page("search") | {"search/data-words.js": words}
