@@ -176,8 +176,8 @@ def _parts(
     yield "python", [common, code["files"]], partial(pages.python_files, site)
     for name in ("runs", "about"):
         yield name, names, partial(site.page, name)
-    for name in ("figures", "targets", "data", "search"):
-        yield name, common, partial(getattr(pages, f"{name}_files"), site)
+    for make in (pages.figures_files, pages.targets_files, pages.data_files, pages.search_files):
+        yield make.__name__.removesuffix("_files"), common, partial(make, site)
     yield "whatif", common, pages.whatif_files
     yield "static", common, context.static_files
 
