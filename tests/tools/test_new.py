@@ -81,7 +81,7 @@ def test_a_new_notebook_works_with_every_command_at_once(
 
 
 def test_a_new_notebook_passes_lint_format_and_nbval(own: Path, warm_kernel: str) -> None:
-    author.new.callback(NAME, 'Did "exports" keep up?', "FlowCase")
+    author.new.callback(NAME, "FlowCase")
     path = own / "notebooks" / f"{NAME}.ipynb"
     lint = [["ruff", "check"], ["ruff", "format", "--check"]]
     settings = ["--config", str(ROOT / "pyproject.toml")]
@@ -125,7 +125,7 @@ def test_a_notebook_that_fails_leaves_nothing(own: Path) -> None:
     nbformat.write(notebook, template)
     before = (own / "lib" / "tools" / "run" / "matrix.py").read_bytes()
     with pytest.raises(UserError, match="ZeroDivisionError"):
-        author.new.callback(NAME, None, "FlowCase")
+        author.new.callback(NAME, "FlowCase")
     assert not (own / "notebooks" / f"{NAME}.ipynb").exists()
     assert (own / "lib" / "tools" / "run" / "matrix.py").read_bytes() == before
     assert NAME not in matrix.ON_REQUEST

@@ -41,9 +41,10 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def own_notebooks(tmp_path: Path) -> Path:
+def own_notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Sound tiny notebooks under the names of the real ones."""
     folder = tmp_path / "notebooks"
+    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(folder))
     for name, model in author._stamped_notebooks().items():
         values = model().model_dump(mode="json").items()
         cell = "\n".join(f"{key} = {value!r}" for key, value in values)
@@ -259,7 +260,6 @@ def test_cleaning_leaves_nothing_of_the_machine_or_the_moment() -> None:
 def test_what_jupyterlab_adds_on_saving_goes_without_running_anything(
     own_notebooks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(own_notebooks))
     path, edited = (own_notebooks / f"{name}.ipynb" for name in ("00_did_the_goal_hold", "start"))
     CliRunner().invoke(main, ["stamp"], catch_exceptions=False)
     before = {file.name: file.read_bytes() for file in (path, edited)}
@@ -420,7 +420,7 @@ def in_cell(old: str, new: str) -> Callable[[Any], Any]:
 
 
 def test_sound_notebooks_have_no_fault(own_notebooks: Path) -> None:
-    assert author._notebook_faults(own_notebooks) == []
+    assert author._notebook_faults() == []
 
 
 @pytest.mark.parametrize(
@@ -457,7 +457,7 @@ def test_a_parameters_cell_that_differs_from_the_model_is_named(
 ) -> None:
     path = own_notebooks / f"{tiny.NAME}.ipynb"
     edit(path, change, fresh=False)
-    found = [line for line in author._notebook_faults(own_notebooks) if "stale" not in line]
+    found = [line for line in author._notebook_faults() if "stale" not in line]
     assert len(found) == 1
     assert found[0].startswith(f"{path.name}: ")
     assert words in found[0]
@@ -466,13 +466,13 @@ def test_a_parameters_cell_that_differs_from_the_model_is_named(
 def test_a_parameter_may_have_a_type(own_notebooks: Path) -> None:
     change = in_cell("reporter =", "reporter: str =")
     edit(own_notebooks / f"{tiny.NAME}.ipynb", change, fresh=False)
-    assert all("stale" in line for line in author._notebook_faults(own_notebooks))
+    assert all("stale" in line for line in author._notebook_faults())
 
 
 @pytest.mark.parametrize("name", [tiny.NAME, author.TEMPLATE])
 def test_a_stale_notebook_is_named_with_the_command_that_renews_it(own_notebooks: Path, name: str) -> None:
     edit(own_notebooks / f"{name}.ipynb", lambda n: n["cells"][1].update(source="1"), fresh=False)
-    assert author._notebook_faults(own_notebooks) == [
+    assert author._notebook_faults() == [
         f"{name}.ipynb: outputs are stale (cells changed: 2; lib changed: __init__, errors); run: tradegoals stamp {name}"
     ]
 
@@ -480,7 +480,7 @@ def test_a_stale_notebook_is_named_with_the_command_that_renews_it(own_notebooks
 def test_missing_and_damaged_notebooks_are_named(own_notebooks: Path) -> None:
     (own_notebooks / f"{tiny.NAME}.ipynb").unlink()
     (own_notebooks / "02_how_did_trade_grow.ipynb").write_text("{")
-    found = author._notebook_faults(own_notebooks)
+    found = author._notebook_faults()
     assert [line.partition(":")[0] for line in found] == [f"{tiny.NAME}.ipynb", "02_how_did_trade_grow.ipynb"]
     assert "cannot be read (No such file" in found[0]
     assert "no valid JSON" in found[1]
@@ -489,7 +489,6 @@ def test_missing_and_damaged_notebooks_are_named(own_notebooks: Path) -> None:
 def test_faults_of_data_hide_those_that_follow_from_them(
     own_data: Path, own_notebooks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(own_notebooks))
     (own_notebooks / "runs.yml").write_text("cases: {one: {parameters: {reportr: x}}}")
     with (own_data / "events.csv").open("a") as file:
         file.write("a;b\n")
@@ -508,7 +507,6 @@ def test_renewing_writes_the_checksums_of_what_changed(
     own_data: Path, own_notebooks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An edit of a table: found, renewed, in order again once the notebooks are stamped."""
-    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(own_notebooks))
     (own_notebooks / "runs.yml").write_text("cases: {one: {notebooks: [01_what_do_the_figures_say]}}")
     table = own_data / "events.csv"
     lines = table.read_text(encoding="utf-8").splitlines(keepends=True)

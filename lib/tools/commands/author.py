@@ -85,16 +85,16 @@ def _all_faults(in_short: bool = False) -> list[str]:
 STALE = "outputs are stale ("
 
 
-def _notebook_faults(folder: Path | None = None) -> list[str]:
+def _notebook_faults() -> list[str]:
     """Notebooks that are missing, whose parameters cell differs from the model, or whose stamp is stale."""
     faults = []
     for name, model in _stamped_notebooks().items():
-        path = (folder or notebooks_dir()) / f"{name}.ipynb"
+        path = notebooks_dir() / f"{name}.ipynb"
         try:
             notebook = _read_notebook(path)
             stale = freshness.in_words(freshness.stale_parts(notebook))
             found = _parameter_faults(notebook, model)
-            found += [f"{STALE}{stale}); run: tradegoals stamp {name}"] if stale else []
+            found += [f"{STALE}{stale}); run: tradegoals stamp {name}"] * bool(stale)
         except UserError as error:
             found = [str(error).removeprefix(f"{path.name}: ")]
         faults += [f"{path.name}: {line}" for line in found]
@@ -106,11 +106,7 @@ def _parameter_faults(notebook: Any, model: "type[Case]") -> list[str]:
     cells = [cell for cell in notebook["cells"] if "parameters" in cell["metadata"].get("tags", [])]
     if len(cells) != 1:
         return [f"found {len(cells)} cells tagged parameters, expected 1"]
-    try:
-        values = _literals(cells[0]["source"])
-    except UserError as error:
-        return [f"parameters: {error}"]
-    defaults = model().model_dump(mode="json")
+    values, defaults = _literals(cells[0]["source"]), model().model_dump(mode="json")
     if list(values) != list(defaults):
         return [f"parameters: found {list(values)}, expected {list(defaults)}"]
     changed = [key for key in values if values[key] != defaults[key]]
@@ -124,7 +120,7 @@ def _literals(source: str) -> dict[str, Any]:
         for statement in ast.parse(source).body:
             line = statement.lineno
             match statement:
-                case ast.Assign([ast.Name(name)], ast.expr() as value) | ast.AnnAssign(
+                case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(
                     ast.Name(name), value=ast.expr() as value
                 ):
                     values[name] = ast.literal_eval(value)
@@ -132,8 +128,8 @@ def _literals(source: str) -> dict[str, Any]:
                     raise ValueError
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None) or line
-        found = source.splitlines()[line - 1].strip()
-        raise UserError(f"line {line}: found {found}, expected name = value, a plain value") from None
+        found = f"line {line}: found {source.splitlines()[line - 1].strip()}"
+        raise UserError(f"parameters: {found}, expected name = value, a plain value") from None
     return values
 
 
@@ -194,8 +190,7 @@ def _restamp(path: Path, kernel: str = "python3") -> None:
     how: dict[str, Any] = {"seconds": float("inf"), "environment": {KEPT_ONLY_ENV: "1"}}
     try:
         with tempfile.TemporaryDirectory() as folder:
-            notes = Path(folder, "opened")
-            notebook = run_notebook(path, {}, kernel, notes=notes, **how)
+            notebook = run_notebook(path, {}, kernel, notes=(notes := Path(folder, "opened")), **how)
             opened, _ = freshness.read_opened(notes)
     except PapermillExecutionError as error:
         raise UserError(f"{path.name}: {error.ename}: {error.evalue}") from None
@@ -208,11 +203,9 @@ def _restamp(path: Path, kernel: str = "python3") -> None:
 
 def _tidy(path: Path) -> bool:
     """Strip from a fresh notebook what an editor wrote into it by the way, as JupyterLab does; whether there was any."""
-    notebook = _read_notebook(path)
-    text = _cleaned(notebook, notebook["metadata"][freshness.STAMP])
-    if is_new := text != path.read_text(encoding="utf-8"):
-        files.write_atomically(path, text)
-    return is_new
+    notebook, before = _read_notebook(path), path.read_text(encoding="utf-8")
+    files.write_atomically(path, text := _cleaned(notebook, notebook["metadata"][freshness.STAMP]))
+    return text != before
 
 
 def _cleaned(notebook: Any, stamp: dict[str, Any]) -> str:
@@ -242,25 +235,21 @@ def _renew_picture(path: Path) -> None:
 @options
 def new(
     name: str,
-    title: Annotated[str | None, "The question, as the notebook's title [default: from the name]."] = None,
     case: Annotated[str, "Whose parameters: FlowCase (a flow on a day), TrendCase, GoalCase …"] = "FlowCase",
 ) -> None:
     """Make a notebook from the template, parameters wired; `run`, `stamp`, `check` and the tests know it at once.
 
     A notebook that fails leaves nothing.
     """
-    import nbformat
-
     from lib.tools.run import matrix
 
     _check_name(name)
     if case not in (known := _flow_cases()):
         raise UserError(f"case: found {quote(case)}, expected {nearest(case, known)}")
-    folder, model, registry = notebooks_dir(), known[case], freshness.LIB / REGISTRY
-    path, template = folder / f"{name}.ipynb", _read_notebook(folder / f"{TEMPLATE}.ipynb")
-    before = registry.read_text(encoding="utf-8")
-    notebook = _fill_in(template, name, title, model)
-    files.write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
+    folder, registry = notebooks_dir(), freshness.LIB / REGISTRY
+    path, before = folder / f"{name}.ipynb", registry.read_text(encoding="utf-8")
+    notebook = _filled_in(_read_notebook(folder / f"{TEMPLATE}.ipynb"), name, known[case])
+    files.write_atomically(path, _cleaned(notebook, {}))
     try:
         entry = rf'\g<0>    "{name}": cases.{case},\n'
         files.write_atomically(registry, re.sub(r"\nON_REQUEST: [^}]*\n(?=}\n)", entry, before))
@@ -269,36 +258,38 @@ def new(
         path.unlink()
         files.write_atomically(registry, before)
         raise
-    matrix.ON_REQUEST[name] = model
-    schema = json.dumps(matrix.schema(), ensure_ascii=False, indent=1) + "\n"
-    files.write_atomically(folder / matrix.SCHEMA_FILE, schema)
-    click.echo(f"made {path}, with the parameters of {case}; it is listed in lib/{REGISTRY}")
-    next_ = f"tradegoals stamp {name} && tradegoals run --notebook {name}"
-    click.echo(f"Next: edit it in JupyterLab, then: {next_}")
-    click.echo(f"To test it: uv run --group test pytest -n 0 notebooks/{name}.ipynb")
+    matrix.ON_REQUEST[name] = known[case]
+    schema = json.dumps(matrix.schema(), ensure_ascii=False, indent=1)
+    files.write_atomically(folder / matrix.SCHEMA_FILE, f"{schema}\n")
+    click.echo(
+        f"made {path}, with the parameters of {case}; it is listed in lib/{REGISTRY}\n"
+        f"Next: edit it in JupyterLab, then: tradegoals stamp {name} && tradegoals run --notebook {name}\n"
+        f"To test it: uv run --group test pytest -n 0 notebooks/{name}.ipynb"
+    )
 
 
 def _check_name(name: str) -> None:
     """Refuse a name that is taken, shares its number with another notebook, or is of another form."""
     from lib.tools.run import matrix
 
-    known = {*matrix.NOTEBOOKS, *matrix.ON_REQUEST, *(path.stem for path in notebooks_dir().glob("*.ipynb"))}
-    # From 20 on: lower ones tell the collection's own story.
-    free = next(f"{n}" for n in range(20, 100) if not any(other.startswith(f"{n}_") for other in known))
+    stems = (path.stem for path in notebooks_dir().glob("*.ipynb"))
+    known = {other[:2]: other for other in (*matrix.NOTEBOOKS, *matrix.ON_REQUEST, *stems)}
+    free = next(
+        f"{n}" for n in range(20, 100) if f"{n}" not in known
+    )  # lower ones tell the collection's story
     if not re.fullmatch(r"[0-9]{2}(_[a-z0-9]+)+", name):
         form = f"two digits and the question in lower case, such as {free}_did_exports_keep_up"
         raise UserError(f"name: found {quote(name)}, expected {form}")
-    for other in known:
-        if other.startswith(name[:3]):
-            raise UserError(f"name: found number {name[:2]}, which {other} has; expected one such as {free}")
+    if other := known.get(name[:2]):
+        raise UserError(f"name: found number {name[:2]}, which {other} has; expected one such as {free}")
 
 
 def _flow_cases() -> dict[str, "type[FlowCase]"]:
     """The models in `lib.cases` that describe a flow, by name."""
     from lib import cases
 
-    models = ((name, one) for name, one in sorted(vars(cases).items()) if isinstance(one, type))
-    return {name: model for name, model in models if issubclass(model, cases.FlowCase)}
+    models = {name: one for name, one in sorted(vars(cases).items()) if isinstance(one, type)}
+    return {name: model for name, model in models.items() if issubclass(model, cases.FlowCase)}
 
 
 def _parameters_cell(model: "type[Case]") -> str:
@@ -310,11 +301,10 @@ def _parameters_cell(model: "type[Case]") -> str:
     )
 
 
-def _fill_in(notebook: Any, name: str, title: str | None, model: "type[Case]") -> Any:
+def _filled_in(notebook: Any, name: str, model: "type[Case]") -> Any:
     """The template with title, parameters, case and name in their places."""
-    question = " ".join((title or name[3:].replace("_", " ").capitalize() + "?").split())
-    _, _, rest = notebook["cells"][0]["source"].partition("\n")
-    notebook["cells"][0]["source"] = f"# {question}\n{rest}"
+    first, question = notebook["cells"][0], name[3:].replace("_", " ").capitalize()
+    first["source"] = re.sub("^.*", f"# {question}?", first["source"])
     for cell in notebook["cells"]:
         if "parameters" in cell["metadata"].get("tags", []):
             cell["source"] = _parameters_cell(model)

@@ -10,7 +10,7 @@ from lib.errors import UserError, list_faults
 from lib.package import describe
 from lib.research import files
 from lib.tools import commands
-from lib.tools.commands import WORDS, agreed, bring, flag, in_words, options, tell, texts
+from lib.tools.commands import WORDS, agreed, bring, flag, in_words, options, tell
 
 ASKED: dict[str, str] = WORDS["data add"]  # what a user gives, in the order in which it is asked for
 
@@ -27,11 +27,12 @@ for command in (bring.fetch, bring.import_, bring.refresh, bring.remove, bring.u
 
 
 @data.command()
-@texts({name: f"{words[0].upper()}{words[1:]}." for name, words in ASKED.items()})
 @options
 def add(
     yes: Annotated[bool, "Write without asking, also where something speaks against it."] = False,
-    **given: str | None,
+    **given: Annotated[
+        str | None, {name: f"{words[0].upper()}{words[1:]}." for name, words in ASKED.items()}
+    ],
 ) -> None:
     """Add one figure to figures.csv: what no option gives is asked for.
 

@@ -11,7 +11,7 @@ import click
 from lib.errors import UserError, nearest, quote
 from lib.research import files
 from lib.tools import commands
-from lib.tools.commands import OUT, Out, Texts, examples, flag, options, tell, texts
+from lib.tools.commands import OUT, Out, Texts, examples, flag, options, tell
 from lib.tools.run import results_table
 
 if TYPE_CHECKING:  # every command imports this module; the others need no pandas
@@ -25,7 +25,6 @@ FILTERS = (
 
 
 @click.command(epilog=examples("results"))
-@texts(dict.fromkeys(FILTERS, "Only rows with this (repeatable); of several, any."), several=True)
 @options
 def results(
     out: Out = OUT,
@@ -34,7 +33,7 @@ def results(
     limit: Annotated[int, "Rows to print; 0 for all.", {"type": click.IntRange(0)}] = 40,
     csv: Annotated[Path | None, "Write the chosen rows, with all columns; - for the terminal."] = None,
     merge: Annotated[bool, "First collect again what the run folders hold."] = False,
-    **wanted: Texts,
+    **wanted: Annotated[Texts, dict.fromkeys(FILTERS, "Only rows with this (repeatable); of several, any.")],
 ) -> None:
     """Print the results of all runs, from out/results.parquet."""
     from lib.tables import to_csv
@@ -46,7 +45,7 @@ def results(
     for column in sort:
         if column not in rows.columns:
             raise UserError(f"--sort: found {quote(column)}, expected {nearest(column, rows.columns)}")
-    if sort:  # empty ones last
+    if sort:
         rows = rows.sort_values(list(sort), ascending=not descending, kind="stable")
     if csv is not None:
         write_csv(to_csv(rows), csv, f"{len(rows)} rows")
@@ -54,9 +53,8 @@ def results(
     shown = rows.head(limit) if limit else rows
     click.echo(_as_text(shown, shutil.get_terminal_size((110, 24)).columns), nl=not shown.empty)
     found = f"{len(rows)} of {len(table)} rows" if len(rows) < len(table) else f"{len(table)} rows"
-    if len(shown) < len(rows):
-        found += f", the first {len(shown)} shown; --limit 0 shows all"
-    click.echo(found if len(table) else "The table is empty: no run has recorded a result.")
+    rest = f", the first {len(shown)} shown; --limit 0 shows all" if len(shown) < len(rows) else ""
+    click.echo(found + rest if len(table) else "The table is empty: no run has recorded a result.")
 
 
 def write_csv(text: str, path: Path, what: str) -> None:
