@@ -96,6 +96,11 @@ def differences() -> list[str]:
     return [f"{name}: {line}" for name, lines in altered().items() for line in lines]
 
 
+def write_json(content: Any, path: Path) -> None:
+    """Write what people may read and edit."""
+    files.write_atomically(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+
+
 def tell(lines: Iterable[Any], before: str = "", err: bool = False) -> None:
     """Print lines, each after the same words."""
     for line in lines:

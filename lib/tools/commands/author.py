@@ -15,7 +15,7 @@ from lib.errors import UserError, nearest, quote, some
 from lib.package import KEPT_ONLY_ENV, notebooks_dir
 from lib.research import files
 from lib.tools import commands
-from lib.tools.commands import OUT, Out, Texts, agreed, options, report_faults, tell
+from lib.tools.commands import OUT, Out, Texts, agreed, options, report_faults, tell, write_json
 from lib.tools.run import freshness
 from lib.tools.run.opened import PREFIX
 from lib.tools.strict import read_json
@@ -259,8 +259,7 @@ def new(
         files.write_atomically(registry, before)
         raise
     matrix.ON_REQUEST[name] = known[case]
-    schema = json.dumps(matrix.schema(), ensure_ascii=False, indent=1)
-    files.write_atomically(folder / matrix.SCHEMA_FILE, f"{schema}\n")
+    write_json(matrix.schema(), folder / matrix.SCHEMA_FILE)
     click.echo(
         f"made {path}, with the parameters of {case}; it is listed in lib/{REGISTRY}\n"
         f"Next: edit it in JupyterLab, then: tradegoals stamp {name} && tradegoals run --notebook {name}\n"

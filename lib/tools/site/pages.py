@@ -170,9 +170,12 @@ def _row(run: FoundRun) -> dict[str, Any]:
     from lib.analysis.answers import announced
     from lib.cases import GoalCase
     from lib.goals import READINGS
+    from lib.words import percent
 
     given, own = run.result.parameters, GoalCase()
-    readings = {item.reading: item for item in run.result.readings}
+    readings = {item.reading: dict(item) for item in run.result.readings}
+    for item in readings.values():
+        item["percent"] = "" if item["probability"] is None else percent(item["probability"])
     case = GoalCase.model_construct(**{name: given.get(name) for name in KEY})
     stated = announced(case)
     return {
@@ -182,22 +185,10 @@ def _row(run: FoundRun) -> dict[str, Any]:
         "as_of": given["as_of"],
         "reading": given.get("reading", ""),
         "own": (case.flow_name, case.goal_name) == (own.flow_name, own.goal_name),
-        "chances": {name: _chance(readings.get(name)) for name in READINGS},
+        "chances": {name: readings.get(name, {}) for name in READINGS},
         "run": run.address,
         "announced": {} if stated is None else stated[["announced", "announcer", "url"]].to_dict(),
     }
-
-
-def _chance(item: Any) -> dict[str, Any]:
-    """What is known of one reading: the verdict once it is decided, else the probability with its shade in tenths."""
-    from lib.words import percent
-
-    outcome, chance = (item.outcome, item.probability) if item else ("", None)
-    if chance is None:
-        text, shade = outcome, {"met": 10, "missed": 0}.get(outcome)
-    else:
-        text, shade = ", ".join(filter(None, [percent(chance), item.kind])), round(chance * 10)
-    return {"text": text, "outcome": outcome, "probability": chance, "shade": shade}
 
 
 def _words_of_goals() -> dict[str, Any]:
@@ -233,7 +224,7 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     flat = {name: row[name] for name in ("flow", "goal", "years", "as_of")}
     flat["stated_reading"] = row["reading"]
     for name, chance in row["chances"].items():
-        flat |= {f"{name}_outcome": chance["outcome"], f"{name}_probability": chance["probability"]}
+        flat |= {f"{name}_{what}": chance.get(what, "") for what in ("outcome", "probability")}
     by = row["announced"]
     return flat | {"announced": by.get("announced", ""), "source": by.get("url", ""), "run": row["run"]}
 
