@@ -30,7 +30,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
 from sampling import exhaustive, some
-from site_runs import NASTY, nasty_site
+from site_runs import NASTY
 
 from lib import cases, figures, package, words
 from lib.analysis.register import left_out
@@ -155,12 +155,12 @@ def test_every_picture_says_what_it_shows(pages: dict[str, Page]) -> None:
     assert all(len(alt) > 15 and "<Figure" not in alt for alt in alts)
 
 
-def test_a_picture_without_a_description_says_at_least_where_it_stands(tmp_path: Path) -> None:
+def test_a_picture_without_a_description_says_at_least_where_it_stands(small: Path) -> None:
     png = next(_pngs(site_runs.committed(site_runs.FIRST)))
     content = site_runs.with_cell(site_runs.FIRST, site_runs.shown("image/png", png), text="## Quite new")
-    site_runs.put_run(tmp_path, site_runs.FIRST, content=content)
-    build_site(tmp_path)
-    page = Page(tmp_path / "site" / "runs" / site_runs.FIRST / "default" / "index.html")
+    site_runs.put_run(small, site_runs.FIRST, content=content)
+    build_site(small)
+    page = Page(small / "site" / "runs" / site_runs.FIRST / "default" / "index.html")
     assert any("Quite new" in image["alt"] for image in page.all("img"))
 
 
@@ -341,25 +341,24 @@ def test_a_run_that_failed_has_a_page_that_says_so(out: Path, pages: dict[str, P
     assert "goal-9" not in (out / "site" / "goals" / "goals.csv").read_text(encoding="utf-8")
 
 
-def test_a_run_whose_files_were_altered_is_shown_as_damaged(tmp_path: Path) -> None:
-    folder = site_runs.put_run(tmp_path, site_runs.FIRST)
+def test_a_run_whose_files_were_altered_is_shown_as_damaged(small: Path) -> None:
+    folder = small / "runs" / site_runs.FIRST / "other"
     (folder / "notebook.ipynb").write_text("{}", encoding="utf-8")
-    assert [run.fault for run in build_site(tmp_path).failed] == [
+    assert [run.fault for run in build_site(small).failed] == [
         "Files are not those that its journal describes: notebook.ipynb."
     ]
     (folder / "run.json").unlink()
-    assert "run.json, is missing" in build_site(tmp_path).failed[0].fault
+    assert "run.json, is missing" in build_site(small).failed[0].fault
 
 
-def test_a_run_whose_process_died_has_a_page(tmp_path: Path) -> None:
-    site_runs.put_run(tmp_path, site_runs.FIRST)
+def test_a_run_whose_process_died_has_a_page(small: Path) -> None:
     run = Run(site_runs.FIRST, "died", cases.GoalCase().model_dump(mode="json"))
-    run.folder(tmp_path).mkdir()
+    run.folder(small).mkdir()
     parts = freshness.Sources().parts(run, ())
     record = {"key": "", "status": "failed", "parts": parts, "error": "killed <9>"}
-    freshness.write_journal(run.folder(tmp_path), asdict(run) | record)
-    build_site(tmp_path)
-    page = Page(tmp_path / "site" / "runs" / site_runs.FIRST / "died" / "index.html")
+    freshness.write_journal(run.folder(small), asdict(run) | record)
+    build_site(small)
+    page = Page(small / "site" / "runs" / site_runs.FIRST / "died" / "index.html")
     assert "This run failed" in page.words and "killed <9>" in page.words
 
 
@@ -380,13 +379,13 @@ def test_a_page_says_how_it_was_made(out: Path, pages: dict[str, Page]) -> None:
     assert "older data" not in said
 
 
-def test_a_page_made_from_older_data_says_so(tmp_path: Path) -> None:
-    folder = site_runs.put_run(tmp_path, site_runs.FIRST)
+def test_a_page_made_from_older_data_says_so(small: Path) -> None:
+    folder = small / "runs" / site_runs.FIRST / "default"
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     record["parts"]["data"]["goals.csv"] = "f" * 64
     (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
-    build_site(tmp_path)
-    page = Page(tmp_path / "site" / "runs" / site_runs.FIRST / "default" / "index.html")
+    build_site(small)
+    page = Page(small / "site" / "runs" / site_runs.FIRST / "default" / "index.html")
     assert "Made from older data: goals.csv changed since" in page.words
 
 
@@ -424,13 +423,13 @@ def test_pages_are_light(out: Path, pages: dict[str, Page]) -> None:
         assert total < (INDEX_BYTES if name == "index.html" else PAGE_BYTES), name
 
 
-def test_the_page_to_try_a_goal_is_part_of_the_site(tmp_path: Path) -> None:
-    site_runs.put_run(tmp_path, site_runs.FIRST)
-    assert "whatif" in build_site(tmp_path).made
-    assert "index.html" in (tmp_path / "site" / "whatif.html").read_text(encoding="utf-8")
-    page = Page(tmp_path / "site" / "runs" / site_runs.FIRST / "default" / "index.html")
+def test_the_page_to_try_a_goal_is_part_of_the_site(small: Path) -> None:
+    (small / "site" / "whatif.html").unlink()
+    assert build_site(small).made == ["whatif"]
+    assert "index.html" in (small / "site" / "whatif.html").read_text(encoding="utf-8")
+    page = Page(small / "site" / "runs" / site_runs.FIRST / "default" / "index.html")
     assert "../../../whatif.html" in [link["href"] for link in page.all("a")]
-    assert build_site(tmp_path).made == []
+    assert build_site(small).made == []
 
 
 # --- Nothing harmful comes in
@@ -468,11 +467,10 @@ def test_the_site_is_harmless(pages: dict[str, Page]) -> None:
         assert_harmless(page)
 
 
-def test_markup_from_anywhere_is_shown_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    site = nasty_site(tmp_path, monkeypatch)
-    for path in _own_pages(site):
+def test_markup_from_anywhere_is_shown_as_text(nasty_site: Path) -> None:
+    for path in _own_pages(nasty_site):
         assert_harmless(Page(path))
-    assert _documents(site / "search")
+    assert _documents(nasty_site / "search")
 
 
 @given(
