@@ -84,16 +84,15 @@ def _choose_rows(table: "pd.DataFrame", wanted: dict[str, Texts]) -> "pd.DataFra
             return text
 
     rows = table
-    for column, values in wanted.items():
-        held = {one: plain(str(one)) for one in table[column].dropna().unique()} if values else {}
+    for column, values in ((column, values) for column, values in wanted.items() if values):
+        held = {one: plain(str(one)) for one in table[column].dropna().unique()}
         if column == "notebook" and held:
             values = tuple(notebook_name(value, held.values()) for value in values)
         for value in values:
             if plain(value) not in held.values():
                 expected = nearest(value, map(str, held)) if held else "nothing: no row has this column"
                 raise UserError(f"{flag(column)}: found {quote(value)}, expected {expected}")
-        if values:
-            rows = rows[rows[column].map(held).isin(list(map(plain, values)))]
+        rows = rows[rows[column].map(held).isin(list(map(plain, values)))]
     return rows
 
 
