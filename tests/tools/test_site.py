@@ -18,6 +18,7 @@ from hashlib import sha256
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
@@ -42,7 +43,7 @@ from lib.tools.run.freshness import Run
 from lib.tools.site import build, context
 from lib.tools.site import pages as run_pages
 from lib.tools.site.build import build_site
-from lib.tools.site.context import FoundRun, _Recorded, found_run
+from lib.tools.site.context import FoundRun, _Recorded
 from lib.tools.site.pages import _goal_rows
 
 INDEX_BYTES, PAGE_BYTES = 300_000, 1_500_000
@@ -206,7 +207,7 @@ def _pngs(content: dict[str, Any]) -> Iterator[str]:
 
 def test_a_picture_leads_to_its_source_in_two_clicks(pages: dict[str, Page]) -> None:
     name = f"runs/{site_runs.FIRST}/default/index.html"
-    result = found_run(pages[name].path.parents[4] / "runs" / site_runs.FIRST / "default").result
+    result = FoundRun(pages[name].path.parents[4] / "runs" / site_runs.FIRST / "default").result
     assert result is not None
     html = pages[name].path.read_text(encoding="utf-8")
     captions = re.findall(r'<figure class="picture">.*?</figure>', html, re.DOTALL)
@@ -234,7 +235,7 @@ def test_every_figure_of_the_data_has_its_row(pages: dict[str, Page]) -> None:
 
 
 def test_the_first_page_states_question_answer_and_probability(out: Path, pages: dict[str, Page]) -> None:
-    result = found_run(out / "runs" / site_runs.FIRST / "default").result
+    result = FoundRun(out / "runs" / site_runs.FIRST / "default").result
     assert result is not None
     said = " ".join(pages["index.html"].words.split())
     assert paging.plain(result.answer) in said
@@ -256,14 +257,14 @@ def test_the_matrix_says_what_each_result_says(out: Path, pages: dict[str, Page]
         assert pages["goals/index.html"].words.count(row["as_of"])
 
 
-def _judged(name: str, probability: float | None = None, outcome: str = "open", **changes: Any) -> FoundRun:
+def _judged(name: str, probability: float | None = None, outcome: str = "open", **changes: Any) -> Any:
     """A run that judged the goal on average."""
     given = {"reporter": "Harbin", "partner": "Russia", "flow": "total", "currency": "USD", "goal": "25 %"}
     given |= {"base_year": 2012, "deadline": 2015, "as_of": "2014-04-15", "reading": "average"} | changes
     kind = None if probability is None else "forecast"
     reading = {"reading": "average", "outcome": outcome, "probability": probability, "kind": kind}
     result = json.loads(json.dumps({"parameters": given, "readings": [reading]}), object_hook=_Recorded)
-    return FoundRun(*name.split("/"), Path(), {}, "", result, {})
+    return SimpleNamespace(name=name, address=f"runs/{name}", said=[], result=result)
 
 
 def _make(name: str, decided_by: Any, make: Callable[[], Any]) -> Any:

@@ -185,7 +185,6 @@ def _restamp(path: Path, kernel: str = "python3") -> None:
 
     from lib.tools.run.execute import run_notebook
 
-    _read_notebook(path)  # which says in words what is wrong with a damaged file
     # What is committed must not depend on what somebody fetched.
     how: dict[str, Any] = {"seconds": float("inf"), "environment": {KEPT_ONLY_ENV: "1"}}
     try:
@@ -203,9 +202,11 @@ def _restamp(path: Path, kernel: str = "python3") -> None:
 
 def _tidy(path: Path) -> bool:
     """Strip from a fresh notebook what an editor wrote into it by the way, as JupyterLab does; whether there was any."""
-    notebook, before = _read_notebook(path), path.read_text(encoding="utf-8")
-    files.write_atomically(path, text := _cleaned(notebook, notebook["metadata"][freshness.STAMP]))
-    return text != before
+    notebook = _read_notebook(path)
+    text = _cleaned(notebook, notebook["metadata"][freshness.STAMP])
+    if is_new := text != path.read_text(encoding="utf-8"):
+        files.write_atomically(path, text)
+    return is_new
 
 
 def _cleaned(notebook: Any, stamp: dict[str, Any]) -> str:

@@ -50,7 +50,7 @@ def build_site(out: Path) -> _Built:
         raise UserError(f"{target}: found files that no build of the site made, expected a site or nothing")
     known = context.read_object(aside / "known.json")
     hash_of = partial(context.hash_known, known)
-    site = Site([context.found_run(folder, hash_of) for folder in context.run_folders(out)])
+    site = Site([context.FoundRun(folder, hash_of) for folder in context.run_folders(out)])
     make_folder(aside)
     with locked(aside):  # two builds at once wait for each other
         sweep(aside)

@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -41,28 +40,39 @@ class _Recorded(dict[str, Any]):
     __getattr__ = dict.__getitem__
 
 
-@dataclass(frozen=True)
 class FoundRun:
-    """One run folder; `fault` is empty for a whole run, else says what is wrong with it."""
+    """One run folder, with what its page shows or hands on held against the journal.
 
-    notebook: str
-    slug: str
-    folder: Path
-    record: dict[str, Any]
-    fault: str
-    result: Any
-    """What `lib.results.Result` wrote, by its names; None for a run that failed or records nothing."""
-    parameters: dict[str, Any]
+    `fault` is empty for a whole run, else says what is wrong with it. `result` is what `lib.results.Result` wrote, by its
+    names; None for a run that failed or records nothing.
+    """
 
-    @property
-    def name(self) -> str:
-        """Notebook and folder."""
-        return f"{self.notebook}/{self.slug}"
+    def __init__(self, folder: Path, hash_of: Callable[[Path], str] = hash_file) -> None:
+        self.folder, self.notebook, self.slug = folder, folder.parent.name, folder.name
+        self.name = f"{self.notebook}/{self.slug}"
+        self.address = f"runs/{self.name}"  # the page's folder in the site: stable
+        self.record: dict[str, Any] = freshness.read_journal(folder) or {}
+        self.parameters = self.record.get("parameters", {})
+        self.result: Any = None
+        self.fault = self._fault(hash_of)
 
-    @property
-    def address(self) -> str:
-        """The page's folder in the site: stable, made of notebook and slug alone."""
-        return f"runs/{self.name}"
+    def _fault(self, hash_of: Callable[[Path], str]) -> str:
+        if not self.record:
+            return (
+                "Its journal, run.json, is missing or cannot be read: nobody can say what made these files."
+            )
+        if self.record["status"] == "failed":
+            return str(self.record.get("error") or "It failed; the journal does not say why.")
+        written = {name: self.record["outputs"].get(name, "") for name in (NOTEBOOK, RESULT)}
+        differing = [name for name, hashed in written.items() if hash_of(self.folder / name) != hashed]
+        if differing or not written[NOTEBOOK]:
+            return f"Files are not those that its journal describes: {', '.join(differing or [NOTEBOOK])}."
+        if written[RESULT]:
+            result = read_object(self.folder / RESULT, hook=_Recorded)
+            if result.get("schema_version") != 1:
+                return f"{RESULT} is none that this version writes; `tradegoals run` makes it anew."
+            self.result = result
+        return ""
 
     @property
     def said(self) -> list[Any]:
@@ -129,27 +139,6 @@ def run_folders(out: Path) -> list[Path]:
     if not folders:
         raise UserError(f"{out / 'runs'}: found no run, expected some; `tradegoals run` makes them")
     return sorted(folders, key=lambda one: (one.parent.name, one.name != DEFAULT, one.name))
-
-
-def found_run(folder: Path, hash_of: Callable[[Path], str] = hash_file) -> FoundRun:
-    """A run, with what its page shows or hands on held against the journal."""
-    record, result, fault = freshness.read_journal(folder) or {}, {}, ""
-    if not record:
-        fault = "Its journal, run.json, is missing or cannot be read: nobody can say what made these files."
-    elif record["status"] == "failed":
-        fault = str(record.get("error") or "It failed; the journal does not say why.")
-    else:
-        written = {name: record["outputs"].get(name, "") for name in (NOTEBOOK, RESULT)}
-        differing = [name for name, hashed in written.items() if hash_of(folder / name) != hashed]
-        if differing or not written[NOTEBOOK]:
-            fault = f"Files are not those that its journal describes: {', '.join(differing or [NOTEBOOK])}."
-        elif written[RESULT]:
-            result = read_object(folder / RESULT, hook=_Recorded)
-            if result.get("schema_version") != 1:
-                fault = f"{RESULT} is none that this version writes; `tradegoals run` makes it anew."
-    shown = None if fault else result or None
-    given = record.get("parameters", {})
-    return FoundRun(folder.parent.name, folder.name, folder, record, fault, shown, given)
 
 
 class Site:

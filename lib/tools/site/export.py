@@ -20,7 +20,7 @@ from lib.tables import to_csv
 from lib.tools.run.execute import run_notebook
 from lib.tools.run.matrix import notebook_name
 from lib.tools.run.page import split
-from lib.tools.site.context import DEFAULT, FoundRun, found_run, run_folders
+from lib.tools.site.context import DEFAULT, FoundRun, run_folders
 
 FIGURES = {"svg": "image/svg+xml", "pdf": "application/pdf"}
 
@@ -51,7 +51,7 @@ def _find_run(name: str, out: Path) -> FoundRun:
     full = f"{notebook_name(first, {folder.parent.name for folder in folders.values()})}/{slug}"
     if full not in folders:
         raise UserError(f'run: found "{name}", expected {nearest(full, folders)} in {out / "runs"}')
-    run = found_run(folders[full])
+    run = FoundRun(folders[full])
     if run.fault:
         raise UserError(f"run: found {full}, which failed; expected one that succeeded. {run.fault}")
     return run
