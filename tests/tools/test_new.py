@@ -133,8 +133,10 @@ def test_a_notebook_that_fails_leaves_nothing(own: Path) -> None:
 
 @pytest.mark.parametrize("model", [*author._flow_cases().values(), ScoreCase])
 def test_a_parameters_cell_holds_every_name_and_default(model: type[cases.Case]) -> None:
-    values: dict[str, object] = {}
-    exec(author._parameters_cell(model), {}, values)
+    template = author._read_notebook(package.notebooks_dir() / f"{author.TEMPLATE}.ipynb")
+    cells, values = author._filled_in(template, NAME, model)["cells"], dict[str, object]()
+    (cell,) = (cell for cell in cells if "parameters" in cell["metadata"].get("tags", []))
+    exec(cell["source"], {}, values)
     assert values == model().model_dump(mode="json")
 
 

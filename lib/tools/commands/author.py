@@ -292,22 +292,17 @@ def _flow_cases() -> dict[str, "type[FlowCase]"]:
     return {name: model for name, model in models.items() if issubclass(model, cases.FlowCase)}
 
 
-def _parameters_cell(model: "type[Case]") -> str:
-    """The source of a parameters cell: every name with its default and what it means."""
-    defaults = model().model_dump(mode="json")
-    return "\n".join(
-        f"{name} = {json.dumps(defaults[name], ensure_ascii=False)}  # {field.description}"
-        for name, field in model.model_fields.items()
-    )
-
-
 def _filled_in(notebook: Any, name: str, model: "type[Case]") -> Any:
     """The template with title, parameters, case and name in their places."""
     first, question = notebook["cells"][0], name[3:].replace("_", " ").capitalize()
     first["source"] = re.sub("^.*", f"# {question}?", first["source"])
+    values = {
+        name: json.dumps(value, ensure_ascii=False) for name, value in model().model_dump(mode="json").items()
+    }
+    lines = (f"{name} = {values[name]}  # {field.description}" for name, field in model.model_fields.items())
     for cell in notebook["cells"]:
         if "parameters" in cell["metadata"].get("tags", []):
-            cell["source"] = _parameters_cell(model)
+            cell["source"] = "\n".join(lines)
         elif cell["cell_type"] == "code":
             source = cell["source"].replace("cases.FlowCase", f"cases.{model.__name__}")
             cell["source"] = source.replace(f'"{TEMPLATE}"', f'"{name}"')

@@ -121,7 +121,7 @@ def site(out: Out = OUT) -> None:
 
     commands.expect_known_data()
     built = build_site(out)
-    click.echo(f"{len(built.made)} parts made, {len(built.kept)} kept: {built.folder / 'index.html'}")
+    click.echo(f"{len(built.made)} parts made, {len(built.kept)} kept: {out / 'site' / 'index.html'}")
     tell((f"{run.name}: {run.fault.splitlines()[0]}" for run in built.failed), "FAILED ", err=True)
     if built.failed:
         sys.exit(1)

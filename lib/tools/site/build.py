@@ -34,9 +34,8 @@ PACKAGES = ("jinja2-", "mistune-", "nh3-", "pillow-", "pygments-")
 
 
 class _Built(NamedTuple):
-    """What a build did: where the site is, parts made and taken over, and the runs that failed."""
+    """What a build did: parts made and taken over, and the runs that failed."""
 
-    folder: Path
     made: list[str]
     kept: list[str]
     failed: list[context.FoundRun]
@@ -86,7 +85,7 @@ def build_site(out: Path) -> _Built:
             hash_of(f"{target}/{name}")
         with drafted(aside / "known.json") as file:
             file.write_text(json.dumps(known), encoding="utf-8")
-    return _Built(target, made, sorted(parts.keys() - set(made)), [run for run in site.runs if run.fault])
+    return _Built(made, sorted(parts.keys() - set(made)), [run for run in site.runs if run.fault])
 
 
 def _mended(aside: Path, site: Path) -> Path:
@@ -168,7 +167,7 @@ def _parts(
     keys = [run.record.get("key") for run in site.runs]
     names = [common, list(said), [(run.name, run.fault) for run in site.runs if run.fault]]
     quoted = [run and (run.said, run.record["key"]) for run in map(site.default_run, ("00_", "05_"))]
-    of_all = [common, *said.values()]
+    of_all = digest([common, *said.values()])
     yield "goals", [of_all, first[:1]], partial(pages.goal_files, site, partial(_keep, kept, common))
     yield "results", [of_all, keys], partial(pages.results_files, site)
     yield "words", [of_all, first], partial(pages.words_files, site)

@@ -55,6 +55,10 @@ class FoundRun:
         self.parameters = self.record.get("parameters", {})
         self.result: Any = None
         self.fault = self._fault(hash_of)
+        given = ", ".join(f"{name} {value}" for name, value in self.parameters.items())
+        self.title = self.result.title if self.result else given or self.slug
+        # What decides all that other pages say of the run.
+        self.said = [self.name, self.fault, self.parameters, self.record.get("outputs", {}).get(RESULT)]
 
     def _fault(self, hash_of: Callable[[Path], str]) -> str:
         if not self.record:
@@ -75,11 +79,6 @@ class FoundRun:
         return ""
 
     @property
-    def said(self) -> list[Any]:
-        """What decides all that other pages say of the run."""
-        return [self.name, self.fault, self.parameters, self.record.get("outputs", {}).get(RESULT)]
-
-    @property
     def content(self) -> dict[str, Any]:
         """The executed notebook, or what a failed run left of it; read each time, for all together are large."""
         return read_object(self.folder / NOTEBOOK) or read_object(self.folder / FAILED)
@@ -90,12 +89,6 @@ class FoundRun:
         cells = (cell for cell in self.content.get("cells", []) if cell.get("cell_type") == "markdown")
         titles = filter(None, (_TITLE.match(text_of(cell)) for cell in cells))
         return next((title[1].strip() for title in titles), self.notebook)
-
-    @property
-    def title(self) -> str:
-        """The case in words where the run has a result, else its parameters."""
-        given = ", ".join(f"{name} {value}" for name, value in self.parameters.items())
-        return self.result.title if self.result else given or self.slug
 
 
 def read_object(path: Path, hook: Any = None) -> dict[str, Any]:
