@@ -101,8 +101,8 @@ def _exchange(draft: Path, site: Path) -> None:
     """Exchange two folders, in one step where the system can: by renameat2 of Linux."""
     make_folder(site)
     call = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
-    here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE
-    if not call or call(here, os.fsencode(draft), here, os.fsencode(site), exchange) != 0:
+    # -100 is AT_FDCWD, 2 RENAME_EXCHANGE.
+    if not call or call(-100, os.fsencode(draft), -100, os.fsencode(site), 2) != 0:
         site.rename(old := draft.with_name("old"))
         draft.rename(site)
         old.rename(draft)
@@ -154,20 +154,19 @@ def _parts(
 ) -> Iterator[tuple[str, Any, Callable[[], Files]]]:
     """All that is made together: its name, what decides it, and how to make it."""
     # `importlib.metadata` and the parser of CITATION.cff take longer than the page that has changed.
-    installed = [path.name for folder in sys.path for path in Path(folder).glob("*-info")]
+    installed = (path.name for folder in sys.path for path in Path(folder).glob("*-info"))
     versions = sorted(name for name in installed if name.lower().startswith(PACKAGES))
     common = digest([code["pages"], site.data_hashes, versions, hash_file(context.CITATION), site.questions])
-    said = {run.name: run.said for run in site.runs}
     for run in site.runs:
         yield run.address, [common, run.record, run.fault], partial(pages.run_files, site, run)
     for name, runs in site.notebooks.items():
-        decided_by = [common, *(said[run.name] for run in runs)]
+        decided_by = [common, *(run.said for run in runs)]
         yield f"cases of {name}", decided_by, partial(pages.cases_files, site, name)
     first = [runs[0].record.get("outputs") for runs in site.notebooks.values()]
     keys = [run.record.get("key") for run in site.runs]
-    names = [common, list(said), [(run.name, run.fault) for run in site.runs if run.fault]]
+    names = [common, [(run.name, run.fault) for run in site.runs]]
     quoted = [run and (run.said, run.record["key"]) for run in map(site.default_run, ("00_", "05_"))]
-    of_all = digest([common, *said.values()])
+    of_all = digest([common, *(run.said for run in site.runs)])
     yield "goals", [of_all, first[:1]], partial(pages.goal_files, site, partial(_keep, kept, common))
     yield "results", [of_all, keys], partial(pages.results_files, site)
     yield "words", [of_all, first], partial(pages.words_files, site)

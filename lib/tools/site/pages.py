@@ -1,8 +1,7 @@
 """The pages of the site, as files by name: of runs, goals, methods, of the data, search, and `import lib`.
 
-Those of runs are made of what the runs left, without a table of the data, so that a changed run costs little; what
-takes pandas is imported where it is needed. What is long to find out of a goal (names of flows, who announced it) is
-kept in the site by `Keep`, for as long as what decides it stays the same.
+Those of runs are made of what the runs left, without pandas, so that a changed run costs little. What is long to find
+out of a goal (names of flows, who announced it) is kept in the site by `Keep`, while what decides it stays the same.
 """
 
 import ast
@@ -118,8 +117,7 @@ def methods_files(site: Site) -> Files:
     place, stages = "methods/index.html", []
     for title, name in STAGES.items():
         words = ast.get_docstring(ast.parse((LIB / f"{name}.py").read_text(encoding="utf-8"))) or ""
-        html = from_markdown(words, site.links(place))
-        stages.append((title, slugify(title), f"lib.{name}", html))
+        stages.append((title, slugify(title), f"lib.{name}", from_markdown(words, site.links(place))))
     measured, cited = site.default_run("05_"), site.default_run("00_")
     calibration = _answer_of(site, measured, place) if measured else ""
     return site.page("methods", stages=stages, calibration=calibration, measured=measured, cited=cited)
@@ -136,8 +134,8 @@ def goal_files(site: Site, keep: Keep) -> Files:
     last: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row in rows:  # each goal as it was seen last
         last.setdefault((row["flow"], row["goal"], row["years"]), row)
-    head, run = None, site.default_run("00_")
-    if run:
+    head = None
+    if run := site.default_run("00_"):
         head = keep("head", [run.said, run.record["outputs"]], partial(_head, run, site.links(place)))
         head = head | _opening(site, run, place)
     answers = [(runs, _answer_of(site, runs[0], place)) for runs in site.notebooks.values()]
@@ -158,11 +156,8 @@ def _goal_rows(runs: list[FoundRun], keep: Keep) -> list[dict[str, Any]]:
         key = tuple(str(given.get(name)) for name in KEY)
         if given and not {"None", ""} & set(key[-3:]) and key not in seen:
             seen[key] = keep(f"goal of {run.name}", run.said, partial(_row, run))
-    rows = sorted(
-        seen.values(),
-        key=lambda row: (not row["announced"], not row["own"], row["flow"], row["years"], row["goal"]),
-    )
-    return sorted(rows, key=lambda row: row["as_of"], reverse=True)
+    rows = sorted(seen.values(), key=lambda row: (row["flow"], row["years"], row["goal"]))
+    return sorted(rows, key=lambda row: (row["as_of"], bool(row["announced"]), row["own"]), reverse=True)
 
 
 def _row(run: FoundRun) -> dict[str, Any]:
@@ -221,8 +216,9 @@ def _head(run: FoundRun, links: Links) -> dict[str, Any]:
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
     """A row of the matrix as columns of a CSV file; probabilities in full."""
-    flat = {name: row[name] for name in ("flow", "goal", "years", "as_of")}
-    flat["stated_reading"] = row["reading"]
+    flat = {name: row[name] for name in ("flow", "goal", "years", "as_of")} | {
+        "stated_reading": row["reading"]
+    }
     for name, chance in row["chances"].items():
         flat |= {f"{name}_{what}": chance.get(what, "") for what in ("outcome", "probability")}
     by = row["announced"]
@@ -291,8 +287,8 @@ def python_files(site: Site) -> Files:
     from lib.analysis import asking
 
     offered = {"lib.ask": lib.ask, "Answer": asking.Answer}
-    parts = ("quantiles", "to_dict", "plot", "facts")
-    offered |= {f"Answer.{name}": getattr(asking.Answer, name) for name in parts}
+    for name in ("quantiles", "to_dict", "plot", "facts"):
+        offered[f"Answer.{name}"] = getattr(asking.Answer, name)
     offered |= {f"lib.{name}": getattr(lib, name) for name in lib.__all__}
     entries = [(name, slugify(name), inspect.getdoc(one)) for name, one in offered.items()]
     return site.page("python", opening=inspect.getdoc(lib), entries=entries)
@@ -331,8 +327,7 @@ def _sections(site: Site, name: str) -> Iterator[tuple[str, ...]]:
     opening = plain(re.sub(r"^#\s+.*$", "", first, flags=re.MULTILINE))
     yield question, address, "notebook", opening[:1200]
     for title, body in zip(parts[::2], parts[1::2], strict=True):
-        address_of_it = f"{address}#{slugify(plain(title))}"
-        yield f"{question} {title}", address_of_it, "notebook", plain(body)[:1200]
+        yield f"{question} {title}", f"{address}#{slugify(plain(title))}", "notebook", plain(body)[:1200]
 
 
 def search_files(site: Site) -> Files:
@@ -343,7 +338,7 @@ def search_files(site: Site) -> Files:
     here = {name for rows in (table, targets) for side in ("reporter", "partner") for name in rows[side]}
     names = [
         (other, name.casefold())
-        for other, name in spoken.places().items()
+        for other, name in sorted(spoken.places().items(), key=lambda pair: -len(pair[0]))
         if name in here and other != name.casefold() and (len(other) > 3 or not other.isascii())  # no codes
     ]
     documents: list[tuple[str, ...]] = []
@@ -355,5 +350,4 @@ def search_files(site: Site) -> Files:
         title = f"{row['reporter']}–{row['partner']}, {row['flow']}: target announced {row['announced']}"
         text = f"{row['target_id']} {row['announcer']}, met: {row['met']}. {row['note']}"
         documents.append((title, f"targets/index.html#{row['target_id']}", "target", text))
-    words = _as_script(DATA_WORDS=documents, SITE_NAMES=sorted(names, key=lambda pair: -len(pair[0])))
-    return site.page("search") | {"search/data-words.js": words}
+    return site.page("search") | {"search/data-words.js": _as_script(DATA_WORDS=documents, SITE_NAMES=names)}
