@@ -21,7 +21,7 @@ sys.dont_write_bytecode = False  # many containers forbid it; compiled once, all
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 # Hundreds of runs ask, each for a tenth of a second; packages do not change while tests go.
-freshness.run_versions = functools.cache(freshness.run_versions)
+freshness._run_versions = functools.cache(freshness._run_versions)
 
 # No test switches the machine off; whoever looks for a fault in here puts one in its place.
 os.fsync = lambda descriptor: None

@@ -142,7 +142,8 @@ class FlowCase(Case):
         if len(days) and days[0] > np.datetime64(self.as_of):  # told without a copy of the record
             expected = f"{days[0]} or later, when the first figure is known"
             raise UserError(f"as_of: found {self.as_of}, expected {expected}")
-        return fig.as_of(self.record(), self.as_of_time)
+        record = _record(self.reporter, self.partner, self.flow, *self._state())
+        return fig.as_of(record, self.as_of_time)  # a copy of its own
 
     def today(self) -> Self:
         """The same case with everything that the record holds, whenever published."""
@@ -225,9 +226,7 @@ class TrendCase(FlowCase):
 
     def rates(self) -> pd.DataFrame:
         """Annual averages of what a dollar costs in each currency, for the years that were over on `as_of`."""
-        table = _made("rates", 0, fig.load_covariates, data_state())
-        known = table[table.index < self.as_of.year]
-        return known.loc[:, known.notna().any() | (known.columns == "USD")]
+        return _made("rates", self.as_of.replace(month=1, day=1), fig.load_covariates, data_state()).copy()
 
 
 class GoalCase(TrendCase):
@@ -321,7 +320,7 @@ def _made(what: str, about: Any, *read_from: Any) -> Any:
         case "parents":
             return dict(fig.load_reporters().set_index("name")["parent"])
         case "rates":
-            return exchange_rates(fig.load_covariates(), pd.Timestamp.max)
+            return exchange_rates(fig.load_covariates(), about)
         case "releases":
             return series.releases(about.vintage(), about.currency)
     return annual_series(about.vintage(), about.currency, about.rates())

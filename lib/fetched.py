@@ -116,9 +116,9 @@ def hint(reporter: str, partner: str) -> str:
 
 def beside(figures: pd.DataFrame, reporter: str) -> pd.DataFrame:
     """Curated figures with those fetched for a reporter, under a plain index."""
-    if not _find(reporter):  # nearly always, and to make an empty table takes longer than a fork
+    if not (found := _find(reporter)):  # nearly always, and to make an empty table takes longer than a fork
         return figures
-    return pd.concat([figures, read(reporter)[figures.columns]], ignore_index=True)
+    return pd.concat([figures, _read_once(path_of(reporter), found)[figures.columns]], ignore_index=True)
 
 
 def place_of(rows: pd.DataFrame) -> str:

@@ -118,23 +118,22 @@ def check_table(
     """Read one table as text, indexed by line, and find all its faults, in the order of the file."""
     schema = describe(name)["schema"]
     file = Path(path) if path is not None else data_dir() / describe(name)["path"]
-    rows, found = _check_content(read_bytes(file), json.dumps(schema["fields"]))
-    findings = list(found)
-    if not rows.empty:
-        findings += [*_check_unique(rows, schema), *_check_references(rows, schema)]
-        broken = (fault for rule in rules for fault in rule(rows))
-        findings += [(line, column, quote(rows[column][line]), right) for line, column, right in broken]
+    rows, found = _check_content(read_bytes(file), json.dumps(schema))
+    findings = [*found, *_check_references(rows, schema)]
+    broken = (fault for rule in rules if not rows.empty for fault in rule(rows))
+    findings += [(line, column, quote(rows[column][line]), right) for line, column, right in broken]
     faults = [Fault(shown_path(file), *finding) for finding in dict.fromkeys(findings)]
     order = {column: place for place, column in enumerate(rows.columns)}
     return rows.copy(), sorted(faults, key=lambda fault: (fault.line, order.get(fault.column, -1)))
 
 
-@lru_cache(maxsize=32)
-def _check_content(content: bytes, fields: str) -> tuple[pd.DataFrame, list[Finding]]:
+@lru_cache(maxsize=128)
+def _check_content(content: bytes, described: str) -> tuple[pd.DataFrame, list[Finding]]:
     """Check by itself what a table holds: once for each content, since a command that writes one checks all again."""
-    described = json.loads(fields)
-    rows, findings = _read_rows(content, [field["name"] for field in described])
-    return rows, findings if rows.empty else findings + _check_fields(rows, described)
+    schema = json.loads(described)
+    rows, findings = _read_rows(content, [field["name"] for field in schema["fields"]])
+    own = [] if rows.empty else [*_check_fields(rows, schema["fields"]), *_check_unique(rows, schema)]
+    return rows, findings + own
 
 
 def _read_rows(content: bytes, names: list[str]) -> tuple[pd.DataFrame, list[Finding]]:
@@ -296,7 +295,7 @@ def _check_references(rows: pd.DataFrame, schema: dict[str, Any]) -> Iterator[Fi
         if target["resource"]:
             other = describe(target["resource"])
             content = read_bytes(data_dir() / other["path"])
-            known, _ = _check_content(content, json.dumps(other["schema"]["fields"]))
+            known, _ = _check_content(content, json.dumps(other["schema"]))
         valid = set(known[target["fields"]])
         for line, text in rows.loc[~rows[column].isin(valid | {""}), column].items():
             yield line, column, quote(text), nearest(text, valid - {""})

@@ -18,4 +18,4 @@ if __name__ == "__main__":
     warm_server._draw = lambda: None
     if str(ROOT) in str((found := find_spec("lib")) and found.origin):
         del sys.argv[3:]
-    warm_server.main()
+    warm_server._main()

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from fault_server import World
 
 from lib.economies import find_economy
 from lib.tools.sources.client import Client, open_client
-from lib.tools.sources.record import Fetched, fetch, pair_question
+from lib.tools.sources.record import Fetched, _fetch, pair_question
 from lib.tools.sources.snapshots import Desk
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -106,8 +107,10 @@ def quick_client(
     """A client that never really waits, with chance in the middle; an answer from this machine may be slow to come."""
     time = time or Time()
     clock = {"clock": time.read, "sleep": time.sleep, "chance": lambda: 0.5, "now": time.now}
-    settings = {"bases": bases, "allow_http": allow_http, "read_seconds": 300.0}
-    with open_client(**settings | limits | clock) as client:
+    settings = {"allow_http": allow_http, "read_seconds": 300.0}
+    with pytest.MonkeyPatch.context() as patch, open_client(**settings | limits | clock) as client:
+        for source, base in bases.items():
+            patch.setenv(f"TRADEGOALS_{source.upper()}_URL", base)
         yield client
 
 
@@ -117,7 +120,7 @@ def fetch_flow(
 ) -> Fetched:  # fmt: skip
     """One flow of a pair, of what a pair's question brings."""
     question = pair_question(source, reporter, partner, freq, years)
-    fetched = fetch(question, replace(desk, **asking))
+    fetched = _fetch(question, replace(desk, **asking))
     found = fetched.observations
     for column, name in (
         ("reporter", find_economy(reporter).name),

@@ -10,15 +10,13 @@ from typing import Any, NamedTuple
 import fault_server as server_of
 
 from lib.economies import find_economy
-from lib.tools.sources import covariates, gacc
+from lib.tools.sources import coded, covariates, gacc
 from lib.tools.sources.mapping import Mapping, parse_mapping
 from lib.tools.sources.observations import Question
 from lib.tools.sources.reader import read_table
-from lib.tools.sources.record import read_answer
-from lib.tools.sources.snapshots import read_record
+from lib.tools.sources.snapshots import _read_record
 
-CHINA, RUSSIA, WORLD = find_economy("China"), find_economy("Russia"), find_economy("World")
-FREQ = {"imf": "A", "comtrade": "A", "gacc": "M"}
+CHINA, RUSSIA = find_economy("China"), find_economy("Russia")
 WHERE = "https://example.org/public/v1/preview/"
 ROWS = [
     ("CHN", indicator, "RUS", "A", str(year), year * 1e6 + 0.5)
@@ -78,10 +76,9 @@ class Reader(NamedTuple):
 
 def of_source(source: str, body: bytes) -> Any:
     """Read an answer as `fetch` does: decoding, names, periods, duplicates, schema."""
-    question = Question(
-        source, (CHINA,), (WORLD, RUSSIA)[source != "gacc" :], FREQ[source], range(2010, 2016)
-    )
-    return read_answer(question, body, WHERE)
+    if source == "gacc":
+        return gacc.read(body, WHERE)
+    return coded.read(Question(source, (CHINA,), (RUSSIA,), "A", range(2010, 2016)), body, WHERE)
 
 
 @lru_cache(maxsize=1)
@@ -90,14 +87,14 @@ def mapping() -> Mapping:
 
 
 def world_bank(body: bytes) -> Any:
-    return covariates.read_indicator(body, WHERE, "NY.GDP.MKTP.CD", "CHN")
+    return covariates._read_worldbank(body, WHERE, "NY.GDP.MKTP.CD", "CHN")
 
 
 def record(body: bytes) -> Any:
     with tempfile.NamedTemporaryFile() as file:
         file.write(body)
         file.flush()
-        return read_record(Path(file.name))
+        return _read_record(Path(file.name))
 
 
 def workbook() -> bytes:
@@ -114,11 +111,11 @@ def workbook() -> bytes:
 READERS = {
     "imf csv": Reader(partial(of_source, "imf"), IMF_CSV),
     "gacc": Reader(partial(of_source, "gacc"), GACC),
-    "gacc index": Reader(lambda body: gacc.read_index(body, "http://x/preliminary2014.html"), GACC_INDEX),
-    "fred": Reader(lambda body: covariates.read_fred(body, WHERE, "AEXCHUS"), FRED),
+    "gacc index": Reader(lambda body: gacc._read_index(body, "http://x/preliminary2014.html"), GACC_INDEX),
+    "fred": Reader(lambda body: covariates._read_fred(body, WHERE, "AEXCHUS", "CHN"), FRED),
     "comtrade": Reader(partial(of_source, "comtrade"), COMTRADE),
     "world bank": Reader(world_bank, WORLD_BANK),
-    "cbr": Reader(lambda body: covariates.read_cbr(body, WHERE, "R01235"), CBR),
+    "cbr": Reader(lambda body: covariates._read_cbr(body, WHERE, "R01235", "RUS"), CBR),
     "table": Reader(lambda body: read_table(body, mapping(), "table.csv")[0], TABLE),
     "workbook": Reader(lambda body: read_table(body, mapping(), "table.xlsx")[0], workbook()),
     "mapping": Reader(lambda body: parse_mapping(body, "mapping.yml"), MAPPING_TEXT),

@@ -92,7 +92,7 @@ def test_the_parameters_cell_is_read_by_name_and_other_names_are_left_alone():
 @exhaustive
 def test_a_case_survives_json(committed_runs):
     for run in some(committed_runs, 5):
-        model = matrix.model_of(run.notebook)
+        model = matrix._model_of(run.notebook)
         assert model.check(run.parameters).model_dump(mode="json") == run.parameters
 
 
@@ -193,7 +193,7 @@ def test_a_flow_without_a_full_year_says_so():
 
 def test_a_misspelt_notebook_is_named_with_the_nearest():
     with pytest.raises(UserError) as error:
-        matrix.model_of("00_did_the_goal_holds")
+        matrix._model_of("00_did_the_goal_holds")
     assert "did you mean 00_did_the_goal_hold?" in str(error.value)
 
 

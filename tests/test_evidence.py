@@ -19,7 +19,7 @@ from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.evidence import ANALOGUES, LARGER, Assumptions, Chain, _divide, _kept_spread, _Link, _Spread
 from lib.goals import READINGS, Goal
-from lib.research.parts import estimate_spread
+from lib.research.parts import _estimate_spread
 
 HARBIN = HiddenCase()
 SPREAD = _Spread(0.03, 0.01, 5.0, "made up")
@@ -247,7 +247,7 @@ def test_spread_is_recovered_from_simulated_parts():
     log = whole_log + np.log(0.04) + walk + rng.normal(0, 0.1, (parts, years))
     whole = Levels(pd.DataFrame({"w": [0]}), index, whole_log, np.diff(whole_log))
     sub = Levels(pd.DataFrame({"p": range(parts)}), index, log, np.diff(log))
-    table = estimate_spread(sub, whole, np.zeros(parts, dtype=np.intp), [2020])
+    table = _estimate_spread(sub, whole, np.zeros(parts, dtype=np.intp), [2020])
     row = table.set_index("size_class").loc[3]  # 200 mn USD
     found = _divide(row["variance"], row["autocorrelation"])
     assert found == pytest.approx((0.04, 0.01), rel=0.15)
@@ -378,9 +378,9 @@ def test_parameters_of_the_case_reach_the_evidence(harbin):
 
 def test_the_level_before_follows_from_the_growth_of_ten_months():
     """11.7 CNY bn less growth of 79.8 %, at the rates of the two years."""
-    found = robustness.implied_before(HARBIN, (2023,))
+    found = robustness._implied_before(HARBIN, (2023,))
     assert found[2022] == pytest.approx(11700 / 1.798 / HARBIN.rates()["CNY"][2022])
-    in_yuan = robustness.implied_before(HARBIN.model_copy(update={"currency": "CNY"}), (2023,))
+    in_yuan = robustness._implied_before(HARBIN.model_copy(update={"currency": "CNY"}), (2023,))
     assert in_yuan[2022] == pytest.approx(11700 / 1.798)
 
 

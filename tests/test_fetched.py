@@ -222,7 +222,7 @@ def test_periods_in_keys(start: str, end: str, code: str):
 
 def test_every_key_of_the_record_is_what_the_rule_makes_of_its_row():
     for row in fig.load_figures().itertuples():
-        stem = curation.stem(row.reporter, row.partner, row.flow, row.period_start, row.period_end)
+        stem = curation._stem(row.reporter, row.partner, row.flow, row.period_start, row.period_end)
         assert row.figure_id.rpartition("-")[0] == stem
 
 

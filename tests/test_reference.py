@@ -242,12 +242,12 @@ def test_base_rates_reproduce_the_published_table(name, panel_folder):
     published = published[published["panel"].str.startswith(name)]
     panel = {"BACI": panels.BACI, "OEC ": panels.OEC, "Coun": panels.WDI}[name[:4]]
     rows = panels.read_panel(panel_folder / panel.file, panel.missing_years)
-    rows = base_rates.two_way(rows) if "two-way" in name else rows
+    rows = base_rates._two_way(rows) if "two-way" in name else rows
     levels = panels.to_levels(rows, panel.breaks)
     for (years, low, high, size_year, condition), part in published.groupby(
         ["years", "size_from_usd", "size_to_usd", "size_year", "condition"]
     ):
-        found = base_rates.outcome_shares(
+        found = base_rates._outcome_shares(
             levels,
             low,
             high,
@@ -272,11 +272,11 @@ def test_outcomes_of_a_panel_that_can_be_counted_by_hand():
         "gone": {2000: 100, 2001: 100},
     }
     levels = panels.to_levels(tidy(path))
-    zero = base_rates.outcome_shares(levels, years=(2001, 2001), absent_is_zero=True).set_index("outcome")
+    zero = base_rates._outcome_shares(levels, years=(2001, 2001), absent_is_zero=True).set_index("outcome")
     assert zero.loc["next_year_ge25", "share"] == 2 / 4
     assert zero.loc["each_of_next_2_ge25", "share"] == 1 / 4
     assert zero.loc["next_year_fall", "share"] == 2 / 4
-    unknown = base_rates.outcome_shares(levels, years=(2001, 2001)).set_index("outcome")
+    unknown = base_rates._outcome_shares(levels, years=(2001, 2001)).set_index("outcome")
     assert unknown.loc["next_year_ge25", ["share", "n"]].tolist() == [2 / 3, 3]
     assert unknown.loc["3y_ge_1.25^3", "n"] == 0
 
@@ -288,7 +288,7 @@ def test_known_distributions_use_only_growth_that_had_ended():
     corrupted = Levels(levels.keys, levels.years, log, np.diff(log, axis=1))
     args = (2005, False)
     pd.testing.assert_frame_equal(
-        base_rates.distributions(levels, *args), base_rates.distributions(corrupted, *args)
+        base_rates._distributions(levels, *args), base_rates._distributions(corrupted, *args)
     )
 
 
@@ -298,7 +298,7 @@ def test_base_rate_of_a_normal_panel_is_the_normal_probability(monkeypatch):
     growth = rng.normal(0.05, 0.2, (4000, 20))
     log = np.log(1e8) + np.hstack([np.zeros((4000, 1)), growth.cumsum(1)])
     levels = Levels(pd.DataFrame(index=range(4000)), np.arange(2000, 2021), log, growth)
-    table = base_rates.distributions(levels, 2020, False).assign(panel="BACI", origin=2020)
+    table = base_rates._distributions(levels, 2020, False).assign(panel="BACI", origin=2020)
     monkeypatch.setattr(reference, "read_kept", lambda name: table)
     from scipy.special import ndtr
 
@@ -376,7 +376,7 @@ def test_parent_weight_is_recovered_from_a_simulated_panel():
         growth = own + inherited * drift[parent_of][:, None]
         log = np.log(2e8) + np.hstack([np.zeros((3000, 1)), growth.cumsum(axis=1)])
         sub = Levels(pd.DataFrame(index=range(3000)), total.years, log, growth)
-        found = parts.estimate_weight(sub, total, parent_of, range(2004, 2015, 3)).set_index("horizon")
+        found = parts._estimate_weight(sub, total, parent_of, range(2004, 2015, 3)).set_index("horizon")
         # The shrunk difference is smaller than the true one, so full inheritance shows a slope above one.
         assert (found["slope"] > 0.8).all() if inherited else (found["slope"].abs() < 0.3).all()
 

@@ -13,14 +13,9 @@ from rooms import ROOT
 from test_hygiene import read_text, tracked_files
 
 NO_CALLER: dict[str, str] = {
-    "lib.tools.run.provisioner.Provisioner": "Jupyter, by an entry point",
+    "lib.tools.run.kernels.Provisioner": "Jupyter, by an entry point",
     "lib.tools.run.engine.Engine": "papermill, by an entry point",
     "lib.tools.run.opened.note": "called in kernels, by the line that `start_line` writes",
-    "lib.tools.sources.comtrade.plan": "called as TRADE[source].plan",
-    "lib.tools.sources.comtrade.read": "called as TRADE[source].read",
-    "lib.tools.sources.gacc.plan": "called as TRADE[source].plan",
-    "lib.tools.sources.imf.plan": "called as TRADE[source].plan",
-    "lib.tools.sources.imf.read": "called as TRADE[source].read",
 }
 """Public names that are needed although no source names them, each with the reason."""
 

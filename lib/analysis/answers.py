@@ -50,9 +50,9 @@ def headline(answer: Answer, **words: str) -> Said:
     return markdown("{said}", said=said, end=end, **facts)
 
 
-def plainly(answer: Answer, **words: str) -> str:
+def plainly(answer: Answer) -> str:
     """`headline` as plain text, for programs: no Markdown."""
-    return plain(headline(answer, **words))
+    return plain(headline(answer))
 
 
 def _stated(answer: Answer) -> Verdict:

@@ -37,7 +37,7 @@ from lib.reference import HORIZON, known_share
 from lib.words import fill, listed, percent, year_spans
 
 
-class OwnCase(GoalCase):
+class _OwnCase(GoalCase):
     """A goal for figures of one's own: `levels` by year, millions of any currency.
 
     `per_usd` are units of the currency in a US dollar by year, which place the flow in its size class, by default the
@@ -158,7 +158,7 @@ def ask(
     if about is None or asked:
         notes += _name_partner(values)
     else:
-        levels = read_levels(about) * scale
+        levels = _read_levels(about) * scale
         index = about.index if isinstance(about, pd.Series | pd.DataFrame) else None
         month = int(index[-1].end_time.month) if isinstance(index, pd.PeriodIndex) and len(index) else 12
         late = [year for year in levels.index if _end_of(year, month) >= pd.Timestamp(values["as_of"]).date()]
@@ -216,7 +216,7 @@ def _name_partner(values: dict[str, Any]) -> list[str]:
 
 def _with_years(values: dict[str, Any], count: int | None, notes: list[str]) -> GoalCase:
     """The case, its base the last known year before the deadline where none was named; what was taken is noted."""
-    model: type[GoalCase] = OwnCase if "levels" in values else GoalCase
+    model: type[GoalCase] = _OwnCase if "levels" in values else GoalCase
     day, deadline = values["as_of"], values.get("deadline")
     if "base_year" not in values:
         known = values.get("levels")
@@ -260,7 +260,7 @@ def ecb_rates(path: str = "") -> pd.DataFrame:
     return euro.div(euro["USD"], axis=0).dropna(axis="columns", how="all")
 
 
-def read_levels(about: Any) -> pd.Series:
+def _read_levels(about: Any) -> pd.Series:
     """Figures of one's own as a level by year, in the unit in which they stand.
 
     They may be a Series by year; a frame with a column `year` and one of numbers, or by year with one column; a

@@ -5,7 +5,6 @@ sample: *known* regressions use what the drivers did up to the origin, *foresigh
 year forecast, which nobody is. Both are fitted to the years up to the origin only.
 """
 
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,15 +12,11 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from lib import figures as fig
-from lib import growth
 from lib import law as laws
 from lib.analysis.cases import DriverCase
 from lib.analysis.trends import is_still
-from lib.errors import UserError
 from lib.growth import log_growth
 from lib.reference import prior_for
-
-PARTS = {"yuan": "yuan against dollar", "prices": "China's prices, in yuan", "real": "quantity (the rest)"}
 
 DRIVERS = {
     "oil": "oil price (Brent, dollars)",
@@ -85,83 +80,6 @@ def _longest_run(level: pd.Series) -> pd.Series:
     return max((run for _, run in runs), key=lambda run: (len(run), run.index[-1]), default=rates)
 
 
-def currency_parts(view: View) -> pd.DataFrame:
-    """Log growth in dollars of the subject (growth) as that of yuan, Chinese prices and the rest (`PARTS`), by year.
-
-    Prices are those of China's output in yuan: nominal GDP in yuan / real GDP. Years in which any of them is not
-    known are left out; none is left without China.
-    """
-    if not view.with_china:
-        return pd.DataFrame(columns=["growth", *PARTS])
-    names = ("cny_per_usd", "china_gdp_current_usd", "china_gdp_real_growth_pct")
-    cny, gdp, real = (fig.covariate(name).loc[: view.case.as_of.year - 1] for name in names)
-    prices = log_growth(gdp * cny) - np.log1p(real / 100)
-    parts = pd.DataFrame({"growth": log_growth(view.usd), "yuan": log_growth(1 / cny), "prices": prices})
-    return parts.assign(real=parts["growth"] - parts["yuan"] - parts["prices"]).dropna()
-
-
-def parts_of_whole(view: View) -> pd.DataFrame:
-    """Each smaller flow in the next larger one, by year.
-
-    Returns
-    -------
-    Frame with part, whole (names), year, share, growth (of the whole), from_part and from_rest (contributions that
-    add up to it; NaN next to a gap); fractions.
-    """
-    names = ["part", "whole", "year", "share", "growth", "from_part", "from_rest"]
-    rows = [pd.DataFrame(columns=names)]
-    for small, large in pairwise(view.family):
-        known = pd.DataFrame({"part": view.family[small], "whole": view.family[large]}).dropna()
-        split = pd.DataFrame({"part": known["part"], "rest": known["whole"] - known["part"]})
-        moved = growth.contributions(split) if (split >= 0).all(axis=None) and len(split) else split * np.nan
-        found = moved.add_prefix("from_").assign(growth=moved.sum(axis=1, skipna=False))
-        found = found.assign(part=small, whole=large, share=known["part"] / known["whole"])
-        rows.append(found.rename_axis("year").reset_index()[names])
-    return pd.concat(rows[1:] or rows, ignore_index=True)
-
-
-def both_flows(view: View) -> pd.DataFrame:
-    """Exports and imports of the subject, by year of which both and those a year before are known; fractions.
-
-    `growth` is that of their sum, `export` and `import` what each contributed to it.
-    """
-    names, parts = ["year", "growth", "export", "import", "import_share"], {}
-    for flow in ("export", "import") if view.case.flow == "total" else ():
-        case = view.case.model_copy(update={"reporter": view.subject, "flow": flow})
-        try:
-            parts[flow] = case.series()["value_mn"]
-        except UserError:  # the record has no such flow, or the day knew none
-            continue
-    both = pd.DataFrame(parts).dropna()
-    if len(parts) < 2 or both.empty:
-        return pd.DataFrame(columns=names)
-    moved = growth.contributions(both).dropna()
-    share = (both["import"] / both.sum(axis=1)).reindex(moved.index)
-    found = moved.assign(growth=moved.sum(axis=1), import_share=share)
-    return found.rename_axis("year").reset_index()[names]
-
-
-def aside(family: dict[str, pd.Series], year: int) -> pd.DataFrame:
-    """How much of the growth of each flow over its whole record one year brought.
-
-    Returns
-    -------
-    Frame, one row a flow of three levels and more among which that year's growth is: name, first, last (years),
-    with_year (growth a year over the record), without_year (of the other years, as if that year had not been), in_year
-    (its growth), share (its part of the log growth in all); fractions.
-    """
-    rows = []
-    for name, level in family.items():
-        log = np.log(level.dropna())
-        if {year - 1, year} <= set(log.index) and len(log) >= 3:
-            total, own = log.iloc[-1] - log.iloc[0], log[year] - log[year - 1]
-            years = log.index[-1] - log.index[0]
-            rates = np.expm1([total / years, (total - own) / (years - 1), own])
-            rows.append((name, log.index[0], log.index[-1], *rates, own / total if total else np.nan))
-    columns = ["name", "first", "last", "with_year", "without_year", "in_year", "share"]
-    return pd.DataFrame(rows, columns=columns)
-
-
 def drivers(before: int) -> pd.DataFrame:
     """Log growth of each driver (columns, `DRIVERS`) by year, from years that ended before a calendar year.
 
@@ -190,11 +108,6 @@ def ols(table: pd.DataFrame, lags: int = 0) -> Any:
     return OLS(table["growth"], design).fit(**(errors if lags else {}))
 
 
-def _is_thin(table: pd.DataFrame) -> bool:
-    """Whether a table of growth and drivers is too short for a fit, or its growth never changes."""
-    return len(table) < LEAST_YEARS or is_still(table["growth"])
-
-
 def coefficients(table: pd.DataFrame) -> pd.DataFrame:
     """Least squares of growth on the drivers (a column each, by year), and how fragile it is.
 
@@ -205,7 +118,7 @@ def coefficients(table: pd.DataFrame) -> pd.DataFrame:
     year is left out in turn) and firm (significant at 5 % and of one sign throughout). R² stands in `attrs["r2"]`.
     Empty for fewer than `LEAST_YEARS` years, or growth that never changes.
     """
-    if _is_thin(table):
+    if len(table) < LEAST_YEARS or is_still(table["growth"]):
         return pd.DataFrame()
     fitted = ols(table, lags=2)
     found = fitted.conf_int().set_axis(["low", "high"], axis=1).drop(index="const")
@@ -219,27 +132,13 @@ def coefficients(table: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def explained(table: pd.DataFrame) -> pd.DataFrame:
-    """Each year's growth as what each driver contributes, the constant and the residual: they add up exactly.
-
-    Columns are those, `growth`, and `fit` (growth without the residual); no row where `coefficients` has none.
-    """
-    if _is_thin(table):
-        return pd.DataFrame(columns=["growth", "fit", "residual"])
-    fitted = ols(table)
-    slopes, growth = fitted.params.drop("const"), table["growth"]
-    rest = {"const": fitted.params["const"], "residual": fitted.resid}
-    return (table[slopes.index] * slopes).assign(**rest, growth=growth, fit=growth - fitted.resid)
-
-
 def forecasts(level_usd_mn: pd.Series, drivers: pd.DataFrame) -> pd.DataFrame:
-    """Forecasts of each year's log growth from the year before, by model, with their scores.
+    """Forecasts of each year's log growth from the year before, by model.
 
     Returns
     -------
-    Frame: origin, year (the one forecast), model, location, scale, df, error (location − what came), crps, inside
-    (whether the 80 % interval held it); origins from `LEAST_RATES` rates on for which all models can be fitted and
-    judged, none before a gap; no row where growth never changes.
+    Frame: origin, year (the one forecast), model, location, scale, df and came; origins from `LEAST_RATES` rates on for
+    which all models can be fitted and judged, none before a gap; no row where growth never changes.
     """
     growth = log_growth(level_usd_mn).dropna()
     table = pd.concat([growth.rename("growth"), drivers], axis=1).sort_index()
@@ -260,7 +159,7 @@ def forecasts(level_usd_mn: pd.Series, drivers: pd.DataFrame) -> pd.DataFrame:
             found[f"{label}, known"] = _predicted(lagged.loc[: origin + 1], names)
             found[f"{label}, foresight"] = _predicted(table.loc[complete].loc[: origin + 1], names)
         rows += [(origin, origin + 1, model, *law, growth[origin + 1]) for model, law in found.items()]
-    return _scored(pd.DataFrame(rows, columns=["origin", "year", "model", "location", "scale", "df", "came"]))
+    return pd.DataFrame(rows, columns=["origin", "year", "model", "location", "scale", "df", "came"])
 
 
 def _predicted(table: pd.DataFrame, names: list[str]) -> tuple[float, float, float]:
@@ -271,28 +170,22 @@ def _predicted(table: pd.DataFrame, names: list[str]) -> tuple[float, float, flo
     return float(ahead.predicted_mean[0]), float(ahead.se_obs[0]), float(fitted.df_resid)
 
 
-def _scored(found: pd.DataFrame) -> pd.DataFrame:
-    """Forecasts with error, CRPS and whether the 80 % interval held what came."""
+def summary(found: pd.DataFrame) -> pd.DataFrame:
+    """Scores of `forecasts` by model over all years, in their order, in log growth; empty without any.
+
+    `inside` is the share of 80 % intervals that held what came, `better` counts years in which its CRPS beat the core's, of
+    `years`.
+    """
     if found.empty:
-        return found
+        return pd.DataFrame()
     import scoringrules
 
     error, scale = found["location"] - found["came"], found["scale"].clip(lower=1e-6)
     law = (found[name].to_numpy() for name in ("came", "df", "location"))
-    crps = scoringrules.crps_t(*law, scale.to_numpy())
-    return found.assign(error=error, crps=crps, inside=error.abs() <= scale * stdtrit(found["df"], 0.9))
-
-
-def summary(found: pd.DataFrame) -> pd.DataFrame:
-    """Scores by model over all years, in the order of `forecasts`, in log growth; empty without any.
-
-    `inside` is the share of intervals that held, `better` counts years in which its CRPS beat the core's, of `years`.
-    """
-    if found.empty:
-        return pd.DataFrame()
-    core = found[found["model"] == "core"].set_index("year")["crps"]
-    better = found["crps"] < found["year"].map(core)
-    rows = found.assign(better=better, rmse=found["error"] ** 2, mae=found["error"].abs(), years=1)
+    rows = found.assign(crps=scoringrules.crps_t(*law, scale.to_numpy()), rmse=error**2, mae=error.abs())
+    core = rows[rows["model"] == "core"].set_index("year")["crps"]
+    better = rows["crps"] < rows["year"].map(core)
+    rows = rows.assign(inside=rows["mae"] <= scale * stdtrit(found["df"], 0.9), better=better, years=1)
     how = {"rmse": "mean", "mae": "mean", "crps": "mean", "inside": "mean", "better": "sum", "years": "sum"}
     scores = rows.groupby("model", sort=False).agg(how)
     return scores.assign(rmse=np.sqrt(scores["rmse"]))

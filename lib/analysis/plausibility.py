@@ -4,8 +4,15 @@ A rule sees numbers alone, never the status that somebody gave a row, and says w
 expected, and which rows speak against it. A flag is a question for a reader, not a verdict: nothing is changed.
 """
 
-from collections.abc import Callable, Mapping
-from itertools import chain
+import math
+from bisect import bisect_left, bisect_right
+from calendar import monthrange
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import product
+from statistics import median
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,18 +21,18 @@ import pandas as pd
 from lib.errors import some
 from lib.growth import implied_base
 
-FLOW = ["reporter", "partner", "flow"]
-PERIOD = ["period_start", "period_end"]
 COLUMNS = ["rule", "figure_id", "found", "expected", "against"]
-NUMBERS = ["value_mn", "yoy_pct", "log", "pace", "middle", "half", "half_yoy"]
+
+Row = Any
+"""A figure as `prepare` gives it, its columns as attributes."""
 
 
-def prepare(figures: pd.DataFrame, rates: pd.Series) -> pd.DataFrame:
-    """What the rules compare, under a plain index; goals and amounts without a beginning are left out.
+def prepare(figures: pd.DataFrame, rates: pd.Series) -> list[Row]:
+    """What the rules compare: each figure with its columns as attributes; goals and amounts without a beginning are left out.
 
-    Added are log (of the level in millions of US dollars), pace (log of the same a day), middle (of the period), rate (yuan
-    per dollar), half (half a unit of the last printed digit, as a fraction of the value), half_yoy (the same of the growth,
-    points), and the numbers of their flow and period.
+    Added are of (reporter, partner and flow), period (its first and last day, as numbers), rate (yuan per dollar), log (of the
+    level in millions of US dollars; NaN without one), pace (log of the same a day), middle (of the period, in days), half
+    (half a unit of the last printed digit, as a fraction of the value) and half_yoy (the same of the growth, points).
     """
     rows = figures[(figures["status"] != "goal") & figures["period_start"].notna()].reset_index(drop=True)
     year = rows["period_end"].dt.year
@@ -33,85 +40,67 @@ def prepare(figures: pd.DataFrame, rates: pd.Series) -> pd.DataFrame:
     rate = year.map(rates.reindex(rates.index.union(span)).ffill().bfill())
     usd = rows["value_mn"] / np.where(rows["currency"] == "CNY", rate, 1.0)
     log = np.log(usd.where(usd > 0))
-    length = rows["period_end"] - rows["period_start"]
-    return rows.assign(
-        rate=rate,
-        log=log,
-        pace=log - np.log(length.dt.days + 1),
-        middle=rows["period_start"] + length / 2,
-        half=rows["value"].map(half_unit) / rows["value"].where(rows["value"] > 0),
-        half_yoy=rows["yoy_pct"].map(half_unit),
-        flow_number=rows.groupby(FLOW).ngroup(),
-        period_number=rows.groupby(PERIOD).ngroup(),
-    )
+    first, last = ((rows[name] - pd.Timestamp(0)).dt.days for name in ("period_start", "period_end"))
+    added = {"rate": rate, "log": log, "pace": log - np.log(last - first + 1), "middle": (first + last) / 2}
+    rows = rows.assign(**added, period=list(zip(first, last, strict=True)), slip="")
+    names, columns = list(rows), (rows[name].tolist() for name in rows)  # `to_dict` takes three times as long
+    found = [SimpleNamespace(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+    for row in found:
+        row.of = row.reporter, row.partner, row.flow
+        row.half = _half_unit(row.value) / row.value if row.value > 0 else math.nan
+        row.half_yoy = _half_unit(row.yoy_pct)
+    return found
 
 
-def half_unit(value: float) -> float:
+def _half_unit(value: float) -> float:
     """Half a unit of the last printed digit: 21.3 may be 21.25 to 21.35; 200 counts as rounded to a whole."""
-    text = np.format_float_positional(value, trim="-") if np.isfinite(value) else "0"
+    text = np.format_float_positional(value, trim="-") if math.isfinite(value) else "0"
     return 0.5 * 10.0 ** -len(text.partition(".")[2])
 
 
-def pair(left: pd.DataFrame, keys: list[str], right: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Each row beside the other rows with the same keys: their places (row, row_o), `NUMBERS` and `PERIOD`.
-
-    What is the other's has the suffix _o.
-    """
-    right = left if right is None else right
-    one, other = _matches(left, right, keys)
-    apart = left.index[one] != right.index[other]
-    columns = [*NUMBERS, *PERIOD]
-    return pd.DataFrame(_taken(left, one[apart], columns) | _taken(right, other[apart], columns, "_o"))
+def _ours(row: Row) -> Any:
+    return row.of, row.period
 
 
-def _matches(left: pd.DataFrame, right: pd.DataFrame, keys: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of each row of one table, and of each of the other with the same keys: `merge` takes ten times as long."""
-    known: dict[tuple[Any, ...], list[int]] = {}
-    for place, key in enumerate(zip(*(right[name].to_list() for name in keys), strict=True)):
-        known.setdefault(key, []).append(place)
-    found = [known.get(key, []) for key in zip(*(left[name].to_list() for name in keys), strict=True)]
-    return np.repeat(np.arange(len(found)), [*map(len, found)]), np.array(
-        [*chain.from_iterable(found)], dtype=int
-    )
+def _levels(rows: list[Row]) -> list[Row]:
+    return [row for row in rows if not math.isnan(row.log)]
 
 
-def _taken(rows: pd.DataFrame, places: np.ndarray, columns: list[str], suffix: str = "") -> dict[str, Any]:
-    """Columns of the rows at these positions, and the row of each."""
-    taken = {f"{name}{suffix}": rows[name].to_numpy()[places] for name in columns}
-    return taken | {f"row{suffix}": rows.index.to_numpy()[places]}
+def _beside(
+    rows: list[Row], key: Callable[[Row], Any], theirs: Callable[[Row], Any] | None = None
+) -> Iterator[tuple[Row, list[Row]]]:
+    """Each level with the others whose key (`theirs`, where it is another) is its own, where there is one."""
+    known, levels = defaultdict(list), _levels(rows)
+    for row in levels:
+        known[(theirs or key)(row)].append(row)
+    for row in levels:
+        if others := [one for one in known.get(key(row), ()) if one is not row]:
+            yield row, others
 
 
-def _triples(rows: pd.DataFrame) -> pd.DataFrame:
-    """Each total beside the exports (_x) and imports (_m) of its period in its currency."""
-    keys = ["reporter", "partner", "period_number", "currency"]
-    total, exports, imports = (rows[rows["flow"] == name] for name in ("total", "export", "import"))
-    one, out = _matches(total, exports, keys)
-    both, back = _matches(total.iloc[one], imports, keys)
-    taken = _taken(total, one[both], NUMBERS) | _taken(exports, out[both], NUMBERS, "_x")
-    return pd.DataFrame(taken | _taken(imports, back, NUMBERS, "_m"))
+def _amount(row: Row) -> str:
+    """A level as it was printed."""
+    return f"{row.value:,.10g} {row.unit}"
 
 
-def _names(ids: pd.Series) -> str:
-    """Figures by id, the first three by name."""
-    return some(sorted({one for one in ids.tolist() if isinstance(one, str)} - {""}), 3)
+def _millions(value: float, row: Row) -> str:
+    """Millions in the currency of a row, to four digits."""
+    rounded = float(np.format_float_positional(value, 4, fractional=False, trim="-"))
+    return f"{rounded:,.10g} {row.currency} mn"
 
 
-def _amount(rows: pd.DataFrame, places: pd.Series) -> pd.Series:
-    """Levels as they were printed, for the rows at these places."""
-    printed = places.map(rows["value"]).map("{:,.10g}".format).astype("str")
-    return printed + " " + places.map(rows["unit"]).astype("str")
-
-
-def _millions(values: pd.Series, rows: pd.DataFrame, places: pd.Series) -> pd.Series:
-    """Millions in the currency of the rows at these places, to four digits."""
-    rounded = [np.format_float_positional(value, 4, fractional=False, trim="-") for value in values]
-    texts = pd.Series([f"{float(text):,.10g}" for text in rounded], index=values.index, dtype="str")
-    return texts + " " + places.map(rows["currency"]).astype("str") + " mn"
-
-
-def _percent(values: pd.Series) -> pd.Series:
+def _percent(value: float) -> str:
     """Growth in per cent with its sign."""
-    return values.map("{:+,.1f} %".format).astype("str").str.replace("-", "−")
+    return f"{value:+,.1f} %".replace("-", "−")
+
+
+class _Doubt(NamedTuple):
+    """A row that a rule doubts, those that speak against it, and texts: the levels of the two where they are blank."""
+
+    row: Row
+    against: list[Row]
+    expected: str = ""
+    found: str = ""
 
 
 # Log distances.
@@ -136,239 +125,250 @@ SLIPS = {
 """What a factor of ten, a hundred, … usually is."""
 
 
-def _expectations(rows: pd.DataFrame) -> pd.DataFrame:
-    """What the other rows of a flow say of each level, by the same index.
+def _expect(rows: list[Row]) -> None:
+    """Add to each level what the other rows of its flow say of it.
 
     others and around (log of millions of US dollars: median of the other prints of the period, and the median pace of
-    neighbouring periods; NaN where there are none), off (log distance from `others`, or else from `around`), fits (the
-    distance below which `off` is no surprise), lonely (most neighbouring periods contradict the level: a sound one beside a
-    wrong one is not), doubted (lonely; or, where there are other prints, the years around do not side with it against them)
-    and compared (of those the figures that they were compared with).
+    neighbouring periods; NaN where there are none), off (log distance from `others`, or else from `around`), compared (the
+    figures that it was compared with) and slip (`_slip`).
     """
-    pairs = pair(rows[rows["log"].notna()], ["flow_number"])
-    same = (pairs["period_start"] == pairs["period_start_o"]) & (pairs["period_end"] == pairs["period_end_o"])
-    close = (pairs["middle"] - pairs["middle_o"]).abs() <= pd.Timedelta(days=NEAR_DAYS)
-    twins, near = pairs[same], pairs[close & ~same]
-    others = twins.groupby("row")["log_o"].median().reindex(rows.index)
-    around = near.groupby("row")["pace_o"].median().reindex(rows.index) + rows["log"] - rows["pace"]
-    twin = others.notna()
-    apart = (near["pace"] - near["pace_o"]).abs() > APART
-    lonely = (apart.groupby(near["row"]).mean() > 0.5).reindex(rows.index, fill_value=False)
-    sided = (rows["log"] - around).abs() < (others - around).abs()
-    doubted = (twin & ~sided) | (~twin & lonely)
-    named = pd.concat([twins, near[~near["row"].isin(rows.index[twin])]])
-    named = named[named["row"].isin(rows.index[doubted | lonely])]  # no rule doubts another
-    compared = named["row_o"].map(rows["figure_id"]).groupby(named["row"]).agg(_names)
-    off, said = rows["log"] - others.where(twin, around), compared.reindex(rows.index).fillna("")
-    found = pd.DataFrame({"others": others, "around": around, "off": off, "lonely": lonely})
-    fits = np.where(twin, SAME_NUMBER, SAME_SIZE)
-    return found.assign(fits=fits, doubted=doubted, compared=said)
+    for row, twins, near in _neighbours(rows):
+        row.others = median(one.log for one in twins) if twins else math.nan
+        row.around = median(one.pace for one in near) + row.log - row.pace if near else math.nan
+        row.off, row.compared = row.log - (row.others if twins else row.around), twins or near
+        # A sound level beside a wrong one is not lonely: most neighbouring periods bear it out.
+        lonely = 2 * sum(abs(one.pace - row.pace) > APART for one in near) > len(near)
+        sided = abs(row.log - row.around) < abs(row.others - row.around)
+        row.slip = _slip(row) if (not sided if twins else lonely) else ""
+        supported = abs(row.log - row.others) <= SAME_SIZE
+        if lonely and not supported and not row.slip and abs(row.log - row.around) > JUMP:
+            row.slip = "jump"
 
 
-def _slips(rows: pd.DataFrame) -> pd.Series:
-    """What each doubted level may be by its distance from what is expected: "currency", "ten" (a power of it), or ""."""
-    sign, off = rows["currency"].map({"USD": 1.0, "CNY": -1.0}), rows["off"].abs()
-    currency = (rows["off"] * sign - np.log(rows["rate"])).abs()
-    power = (off / np.log(10)).round()
-    ten = power.isin(list(SLIPS)) & ((off - power * np.log(10)).abs() <= rows["fits"])
-    exchanged = (currency <= rows["fits"]) & (currency <= (off - np.log(10)).abs())
-    found = pd.Series(np.where(exchanged, "currency", np.where(ten, "ten", "")), rows.index, dtype="str")
-    return found.where(rows["doubted"], "")
+def _neighbours(rows: list[Row]) -> Iterator[tuple[Row, list[Row], list[Row]]]:
+    """Each level with the other prints of its period, and with those of periods near it, of its flow."""
+    flows = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.middle):
+        flows[row.of].append(row)
+    for flow in flows.values():
+        middles = [row.middle for row in flow]
+        for row in flow:
+            first = bisect_left(middles, row.middle - NEAR_DAYS)
+            around = flow[first : bisect_right(middles, row.middle + NEAR_DAYS)]
+            twins = [one for one in around if one.period == row.period and one is not row]
+            yield row, twins, [one for one in around if one.period != row.period]
 
 
-def _off(found: pd.DataFrame, why: pd.Series | str = "", by: str = "off") -> pd.DataFrame:
-    """Doubted levels, what was expected ("off" from it, or "around") in their own currency, and what says so."""
-    if found.empty:
-        return found
-    logs, places = found["log"] - found["off"] if by == "off" else found["around"], found.index.to_series()
-    expected = np.exp(logs) * np.where(found["currency"] == "CNY", found["rate"], 1.0)
-    about = "about " + _millions(expected, found, places) + why
-    return pd.DataFrame({"row": places, "expected": about, "against": found["compared"]})
+def _slip(row: Row) -> str:
+    """What a level may be that its neighbours, or the years around with the other prints, speak against."""
+    ten, off, fits = math.log(10), abs(row.off), SAME_SIZE if math.isnan(row.others) else SAME_NUMBER
+    sign = {"USD": 1.0, "CNY": -1.0}.get(row.currency, math.nan)
+    exchanged = abs(row.off * sign - math.log(row.rate))
+    if exchanged <= fits and exchanged <= abs(off - ten):
+        return "other_currency"
+    power = round(off / ten)
+    return "power_of_ten" if power in SLIPS and abs(off - power * ten) <= fits else ""
 
 
-def _power_of_ten(rows: pd.DataFrame) -> pd.DataFrame:
-    found = rows[rows["slip"] == "ten"]
-    slip = (found["off"].abs() / np.log(10)).round().map(SLIPS).astype("str")
-    return _off(found, " (" + slip + ")")
+def _slips(kind: str, rows: list[Row]) -> Iterator[_Doubt]:
+    """Levels with a slip of a kind, and what was expected in their own currency."""
+    for row in rows:
+        if row.slip == kind:
+            expected = math.exp(row.around if kind == "jump" else row.log - row.off)
+            expected *= row.rate if row.currency == "CNY" else 1.0
+            why = f" ({SLIPS[round(abs(row.off) / math.log(10))]})" if kind == "power_of_ten" else ""
+            yield _Doubt(row, row.compared, f"about {_millions(expected, row)}{why}")
 
 
-def _jump(rows: pd.DataFrame) -> pd.DataFrame:
-    """Far off the pace of the periods around, and no other print of the period supports it."""
-    alone = ~((rows["log"] - rows["others"]).abs() <= SAME_SIZE)
-    far = (rows["log"] - rows["around"]).abs() > JUMP
-    return _off(rows[far & alone & rows["lonely"] & (rows["slip"] == "")], by="around")
+def _conflict(rows: list[Row]) -> Iterator[_Doubt]:
+    """In doubt is the print that stands against most of the others; of two, both."""
+    for row, others in _beside(rows, lambda row: (_ours(row), row.currency)):
+        against = [one for one in others if abs(row.log - one.log) > max(CONFLICT, row.half + one.half)]
+        if 2 * len(against) > len(others):
+            yield _Doubt(row, against)
 
 
-def _conflict(rows: pd.DataFrame) -> pd.DataFrame:
-    pairs = pair(rows[rows["log"].notna()], ["flow_number", "period_number", "currency"])
-    differs = (pairs["log"] - pairs["log_o"]).abs() > np.maximum(CONFLICT, pairs["half"] + pairs["half_o"])
-    # In doubt is the print that stands against most of the others; of two, both.
-    return pairs[differs & (differs.groupby(pairs["row"]).transform("mean") > 0.5)]
-
-
-def _year_below_part(rows: pd.DataFrame) -> pd.DataFrame:
+def _year_below_part(rows: list[Row]) -> Iterator[_Doubt]:
     """A period whose level is below that of a part of it, such as a year below its first ten months."""
-    levels = rows[rows["log"].notna()].assign(year=lambda known: known["period_start"].dt.year)
-    pairs = pair(levels, ["flow_number", "currency", "year"])
-    first, last = (pairs[name] - pairs[f"{name}_o"] for name in PERIOD)
-    none = pd.Timedelta(0)
-    longer = (first <= none) & (last >= none) & (first != last)
-    return pairs[longer & (pairs["log"] < pairs["log_o"] - pairs["half"] - pairs["half_o"])]
+    for row, others in _beside(rows, lambda row: (row.of, row.currency, row.period_start.year)):
+        start, end = row.period
+        parts = [one for one in others if start <= one.period[0] and one.period[1] <= end]
+        parts = [one for one in parts if one.period != row.period]
+        if against := [one for one in parts if row.log < one.log - row.half - one.half]:
+            yield _Doubt(row, against)
 
 
-def _part_above_whole(rows: pd.DataFrame) -> pd.DataFrame:
+def _part_above_whole(rows: list[Row]) -> Iterator[_Doubt]:
     """A city or province above the larger one that contains it, in the same period."""
-    levels = rows[rows["log"].notna()]
-    wholes = levels.assign(whole=levels["reporter"].astype("str"))
-    pairs = pair(levels, ["whole", "partner", "flow", "period_number"], wholes)
-    return pairs[pairs["log"] > pairs["log_o"] + SAME_NUMBER + pairs["half"] + pairs["half_o"]]
+    for row, wholes in _beside(rows, lambda row: ((row.whole, *row.of[1:]), row.period), _ours):
+        if against := [one for one in wholes if row.log > one.log + SAME_NUMBER + row.half + one.half]:
+            yield _Doubt(row, against)
 
 
-def _mirror_gap(rows: pd.DataFrame) -> pd.DataFrame:
+def _mirror_gap(rows: list[Row]) -> Iterator[_Doubt]:
     """The partner's own figures for the same goods all differ by more than freight and re-exports explain."""
-    pairs = mirror_pairs(rows)
-    return pairs[(pairs["log"] - pairs["log_o"]).abs().groupby(pairs["row"]).transform("min") > MIRROR]
+    for row, others in mirrored(rows):
+        if min(abs(row.log - one.log) for one in others) > MIRROR:
+            yield _Doubt(row, others)
 
 
-def mirror_pairs(rows: pd.DataFrame) -> pd.DataFrame:
-    """Levels beside those that the partner reports for the same goods and period, as `pair`."""
-    levels = rows[rows["log"].notna()]
-    flow = levels["flow"].map({"export": "import", "import": "export", "total": "total"})
-    seen = levels.assign(reporter=levels["partner"], partner=levels["reporter"], flow=flow)
-    return pair(levels, ["reporter", "partner", "flow", "period_number"], seen)
+def mirrored(rows: list[Row]) -> Iterator[tuple[Row, list[Row]]]:
+    """Each level with those that the partner reports for the same goods and period, of rows as `prepare` gives them."""
+    back = {"export": "import", "import": "export", "total": "total"}
+    theirs = lambda row: ((row.partner, row.reporter, back.get(row.flow)), row.period)  # noqa: E731
+    return _beside(rows, _ours, theirs)
 
 
-def _duplicate(rows: pd.DataFrame) -> pd.DataFrame:
+def _duplicate(rows: list[Row]) -> Iterator[_Doubt]:
     """The same number for the same period by the same publisher, on the same day: one row too many."""
-    keys = ["flow_number", "period_number", "value", "unit", "yoy_pct", "publisher", "published"]
-    places = rows.index.to_series()
-    first = places.groupby([rows[name] for name in keys], dropna=False).transform("min")
-    again = pd.DataFrame({"row": places, "row_o": first, "expected": "one row for one number"})
-    return again[places != first]
+    first: dict[Any, Row] = {}
+    for row in rows:
+        number = f"{row.value} {row.unit} {row.yoy_pct}"  # as text, in which what is missing equals itself
+        known = first.setdefault((row.of, row.period, number, row.publisher, row.published), row)
+        if known is not row:
+            yield _Doubt(row, [known], "one row for one number")
 
 
-def _same_number(rows: pd.DataFrame) -> pd.DataFrame:
+def _same_number(rows: list[Row]) -> Iterator[_Doubt]:
     """Level and growth, to three digits or more, are those of another period or reporter; perhaps a slip."""
-    exact = rows[rows["yoy_pct"].notna() & (rows["half"] < 0.005)]  # NaN without a level
-    pairs = pair(exact, ["partner", "flow", "value", "unit", "yoy_pct"])
-    if pairs.empty:
-        return pairs
-    mine, other = (pairs[name].map(rows["reporter"]) for name in ("row", "row_o"))
-    of = other + " to " + pairs["period_end_o"].dt.strftime("%Y-%m-%d")
-    bad = (pairs["period_end"] > pairs["period_end_o"]) | (mine != other)
-    return pairs.assign(expected="another number: this is that of " + of)[bad]
+    exact = [row for row in rows if row.half < 0.005 and not math.isnan(row.yoy_pct)]
+    for row, others in _beside(exact, lambda row: (*row.of[1:], row.value, row.unit, row.yoy_pct)):
+        for one in others:
+            if row.period_end > one.period_end or row.reporter != one.reporter:
+                of = f"{one.reporter} to {one.period_end:%Y-%m-%d}"
+                yield _Doubt(row, [one], f"another number: this is that of {of}")
 
 
-def _growth_against_levels(rows: pd.DataFrame) -> pd.DataFrame:
+def _growth_against_levels(rows: list[Row]) -> Iterator[_Doubt]:
     """Printed growth that fits no level of the same months a year earlier; the side with fewer texts is doubted."""
-    pairs = with_growth(rows)
-    pairs = pairs[~pairs["fits"].groupby(pairs["row"]).transform("any").astype("bool")]
-    if pairs.empty:
-        return pairs
-    period = pairs["row"].map(rows["flow_number"]), pairs["row"].map(rows["period_number"])
-    later, earlier = (pairs[name].groupby(list(period)).transform("nunique") for name in ("row", "row_o"))
-    growth, base = pairs[later <= earlier], pairs[later > earlier]
-    growth = growth.assign(found=_percent(growth["yoy_pct"]), expected=_percent(growth["between"]))
-    implied = implied_base(base["value_mn"], base["yoy_pct"] / 100)
-    base = pd.DataFrame({"row": base["row_o"], "row_o": base["row"], "found": _amount(rows, base["row_o"])})
-    base = base.assign(expected="about " + _millions(implied, rows, base["row"]))
-    return pd.concat([growth, base[~base["row"].isin(growth["row"])]])
+    misfits = [(row, levels) for row, levels in with_growth(rows) if not any(one.fits for one in levels)]
+    texts = Counter(_ours(row) for row, _ in misfits)
+    earlier: dict[Any, set[str]] = defaultdict(set)
+    for row, levels in misfits:
+        earlier[_ours(row)] |= {one.level.figure_id for one in levels}
+    doubted, based = set(), []
+    for row, levels in misfits:
+        against = [one.level for one in levels]
+        if texts[_ours(row)] > len(earlier[_ours(row)]):
+            based += [(row, one) for one in against]
+        else:
+            doubted.add(row.figure_id)
+            yield _Doubt(row, against, _percent(levels[0].growth), _percent(row.yoy_pct))
+    for row, level in based:
+        if level.figure_id not in doubted:
+            yield _Doubt(level, [row], f"about {_millions(base_of(row), row)}", _amount(level))
 
 
-def with_growth(rows: pd.DataFrame) -> pd.DataFrame:
-    """Figures that print growth beside levels of the same months a year earlier, in one currency (`pair`).
+def base_of(row: Row) -> float:
+    """The level of a year earlier that level and printed growth imply, millions."""
+    return float(implied_base(row.value_mn, row.yoy_pct / 100))
 
-    `between` is the growth between the two levels, per cent, and `fits` whether that is what is printed, up to revisions
-    and rounding.
+
+class Earlier(NamedTuple):
+    """A level of the same months a year before, the growth since it (per cent), and whether that is what is printed."""
+
+    level: Row
+    growth: float
+    fits: bool
+
+
+def with_growth(rows: list[Row]) -> Iterator[tuple[Row, list[Earlier]]]:
+    """Each level that prints growth with those of the same months a year earlier, in one currency.
+
+    They fit up to revisions and rounding. `rows` are as `prepare` gives them.
     """
-    levels = rows[rows["log"].notna()]
-    later = levels[levels["yoy_pct"].notna()]
-    before = levels.assign(**{name: levels[name] + pd.DateOffset(years=1) for name in PERIOD})
-    february = before["period_end"].dt.month == 2
-    before.loc[february, "period_end"] += pd.offsets.MonthEnd(0)
-    pairs = pair(later, ["flow_number", *PERIOD, "currency"], before)
-    between = (pairs["value_mn"] / pairs["value_mn_o"] - 1) * 100
-    allowed = GROWTH_POINTS + pairs["half_yoy"] + (pairs["half"] + pairs["half_o"]) * (100 + between)
-    return pairs.assign(between=between, fits=(between - pairs["yoy_pct"]).abs() <= allowed)
+
+    def months(row: Row, later: int = 0) -> Any:
+        start, end = row.period_start, row.period_end
+        last = monthrange(end.year + 1, 2)[1] if later and end.month == 2 else end.day
+        first = (start.year + later, start.month, start.day)
+        return row.of, row.currency, first, (end.year + later, end.month, last)
+
+    for row, levels in _beside(rows, months, lambda row: months(row, 1)):
+        if math.isnan(row.yoy_pct):
+            continue
+        found = []
+        for one in levels:
+            between = (row.value_mn / one.value_mn - 1) * 100
+            allowed = GROWTH_POINTS + row.half_yoy + (row.half + one.half) * (100 + between)
+            found.append(Earlier(one, between, abs(between - row.yoy_pct) <= allowed))
+        yield row, found
 
 
-def _parts_against_total(rows: pd.DataFrame) -> pd.DataFrame:
+def _misfits(rows: list[Row], excess: Callable[[Row, Row, Row], float]) -> Iterator[tuple[Row, Row, Row]]:
+    """Totals, with those exports and imports of their period and currency that fit best, where even these do not fit."""
+    parts, levels = defaultdict(list), _levels(rows)
+    for row in levels:
+        parts[row.flow, *row.of[:2], row.period, row.currency].append(row)
+    for total in levels:
+        both = (parts[flow, *total.of[:2], total.period, total.currency] for flow in ("export", "import"))
+        found = [(excess(total, *pair), pair) for pair in product(*both) if total.flow == "total"]
+        least, pair = min(found, key=lambda one: one[0], default=(0.0, ()))
+        if least > 0:
+            yield total, *pair
+
+
+def _parts_against_total(rows: list[Row]) -> Iterator[_Doubt]:
     """A total that no exports and imports of its period add up to."""
-    found = _triples(rows[rows["log"].notna()])
-    if found.empty:
-        return found
-    parts = found["value_mn_x"] + found["value_mn_m"]
-    of_parts = found["half_x"] * found["value_mn_x"] + found["half_m"] * found["value_mn_m"]
-    rounding = found["half"] + of_parts / parts
-    excess = np.log(found["value_mn"] / parts).abs() - rounding - PARTS_SHARE
-    bad = _closest(found.assign(parts=parts, excess=excess))
-    return _against_parts(bad.assign(expected=_millions(bad["parts"], rows, bad["row"])))
+
+    def excess(total: Row, out: Row, back: Row) -> float:
+        parts = out.value_mn + back.value_mn
+        rounding = total.half + (out.half * out.value_mn + back.half * back.value_mn) / parts
+        return abs(math.log(total.value_mn / parts)) - rounding - PARTS_SHARE
+
+    for total, out, back in _misfits(rows, excess):
+        yield _Doubt(total, [out, back], _millions(out.value_mn + back.value_mn, total))
 
 
-def _growth_of_parts(rows: pd.DataFrame) -> pd.DataFrame:
+def _growth_of_parts(rows: list[Row]) -> Iterator[_Doubt]:
     """Printed growth of exports, imports and total that cannot all be true; each of the three is flagged."""
-    found = _triples(rows[rows["log"].notna() & (rows["yoy_pct"] > -100)])
-    if found.empty:
-        return found
-    parts = found["value_mn_x"] + found["value_mn_m"]
-    base = sum(implied_base(found[f"value_mn{part}"], found[f"yoy_pct{part}"] / 100) for part in ("_x", "_m"))
-    # Growth is printed to a tenth or a whole; how the parts weigh is uncertain by their rounding.
-    spread = (found["yoy_pct_x"] - found["yoy_pct_m"]).abs()
-    allowed = PARTS_POINTS + (found["half_x"] + found["half_m"]) * spread
-    allowed += found["half_yoy"] + found[["half_yoy_x", "half_yoy_m"]].max(axis=1)
-    found = found.assign(implied=(parts / base - 1) * 100)
-    bad = _closest(found.assign(excess=(found["implied"] - found["yoy_pct"]).abs() - allowed))
-    if bad.empty:
-        return bad
-    bad = bad.assign(found=_percent(bad["yoy_pct"]), expected=_percent(bad["implied"]))
-    listed = [_against_parts(bad)]
-    for part in ("_x", "_m"):
-        own = pd.DataFrame({"row": bad[f"row{part}"], "row_o": bad["row"]})
-        own["found"] = _percent(bad[f"yoy_pct{part}"])
-        listed.append(own.assign(expected="growth that makes the total " + bad["found"]))
-    return pd.concat(listed)
 
+    def implied(out: Row, back: Row) -> float:
+        base = sum(one.value_mn / (1 + one.yoy_pct / 100) for one in (out, back))
+        return float((out.value_mn + back.value_mn) / base - 1) * 100
 
-def _closest(found: pd.DataFrame) -> pd.DataFrame:
-    """The exports and imports that fit each total best, where even these do not fit."""
-    best = found.sort_values("excess", kind="stable").drop_duplicates("row").sort_values("row")
-    return best[best["excess"] > 0]
+    def excess(total: Row, out: Row, back: Row) -> float:
+        # Growth is printed to a tenth or a whole; how the parts weigh is uncertain by their rounding.
+        weighing = (out.half + back.half) * abs(out.yoy_pct - back.yoy_pct)
+        allowed = PARTS_POINTS + weighing + total.half_yoy + max(out.half_yoy, back.half_yoy)
+        return abs(implied(out, back) - total.yoy_pct) - allowed
 
-
-def _against_parts(bad: pd.DataFrame) -> pd.DataFrame:
-    """Doubted totals, against their exports and their imports."""
-    return pd.concat([bad.assign(row_o=bad[part]) for part in ("row_x", "row_m")])
+    found = list(_misfits([row for row in rows if row.yoy_pct > -100], excess))
+    for total, *parts in found:
+        yield _Doubt(total, parts, _percent(implied(*parts)), _percent(total.yoy_pct))
+    for place in (1, 2):
+        for triple in found:
+            expected = f"growth that makes the total {_percent(triple[0].yoy_pct)}"
+            yield _Doubt(triple[place], [triple[0]], expected, _percent(triple[place].yoy_pct))
 
 
 UNDOUBTED = ("ok", "preliminary", "estimate", "rounded", "secondary", "relabelled", "date_trap")
 """Statuses that leave level and growth usable: a flag on such a row is a question that nobody has answered yet."""
 
 
-class Rule(NamedTuple):
-    """What a rule says of the rows that it flags, how it finds them, and words before the level that it expects.
-
-    It gives places of doubted rows (`row`) beside those that speak against them (`row_o`, or their ids, `against`), and
-    perhaps the texts `found` and `expected`; the levels of the two, where it does not.
-    """
+class _Rule(NamedTuple):
+    """What a rule says of the rows that it flags, how it finds them, and words before the level that it expects."""
 
     meaning: str
-    find: Callable[[pd.DataFrame], pd.DataFrame]
+    find: Callable[[list[Row]], Iterator[_Doubt]]
     words: str = ""
 
 
-RULES: dict[str, Rule] = {
-    "other_currency": Rule("yuan and dollars exchanged", lambda rows: _off(rows[rows["slip"] == "currency"])),
-    "power_of_ten": Rule("a misplaced decimal, or a unit taken for another", _power_of_ten),
-    "jump": Rule("far off the pace of the periods around", _jump),
-    "conflict": Rule("other prints of the period differ by more than rounding", _conflict),
-    "year_below_part": Rule("below a part of its own period", _year_below_part, "at least "),
-    "part_above_whole": Rule("above the larger reporter that contains it", _part_above_whole, "at most "),
-    "mirror_gap": Rule("far from the partner's own figure", _mirror_gap),
-    "duplicate": Rule("the same row twice", _duplicate),
-    "same_number": Rule("level and growth of another period or reporter", _same_number),
-    "growth_against_levels": Rule("printed growth and printed levels disagree", _growth_against_levels),
-    "parts_against_total": Rule("exports and imports do not add up to the total", _parts_against_total),
-    "growth_of_parts": Rule("growth of the parts contradicts that of the total", _growth_of_parts),
+RULES: dict[str, _Rule] = {
+    "other_currency": _Rule("yuan and dollars exchanged", partial(_slips, "other_currency")),
+    "power_of_ten": _Rule(
+        "a misplaced decimal, or a unit taken for another", partial(_slips, "power_of_ten")
+    ),
+    "jump": _Rule("far off the pace of the periods around", partial(_slips, "jump")),
+    "conflict": _Rule("other prints of the period differ by more than rounding", _conflict),
+    "year_below_part": _Rule("below a part of its own period", _year_below_part, "at least "),
+    "part_above_whole": _Rule("above the larger reporter that contains it", _part_above_whole, "at most "),
+    "mirror_gap": _Rule("far from the partner's own figure", _mirror_gap),
+    "duplicate": _Rule("the same row twice", _duplicate),
+    "same_number": _Rule("level and growth of another period or reporter", _same_number),
+    "growth_against_levels": _Rule("printed growth and printed levels disagree", _growth_against_levels),
+    "parts_against_total": _Rule("exports and imports do not add up to the total", _parts_against_total),
+    "growth_of_parts": _Rule("growth of the parts contradicts that of the total", _growth_of_parts),
 }
 
 
@@ -388,20 +388,15 @@ def find_flags(
     DataFrame with a row for each doubted figure and rule: rule (a name of `RULES`), figure_id, found, expected
     (text) and against (figure_ids that speak against it), in the order of the rules.
     """
-    rows, flags = prepare(figures, rates), [pd.DataFrame(columns=COLUMNS, dtype="str")]
-    if rows.empty:
-        return flags[0]
-    rows = rows.join(_expectations(rows))
-    rows = rows.assign(slip=_slips(rows), whole=rows["reporter"].map(dict(parents or {})).astype("str"))
+    rows, above = prepare(figures, rates), parents or {}
+    for row in rows:
+        row.whole = above.get(row.reporter)
+    _expect(_levels(rows))
+    found: dict[tuple[str, str], tuple[str, str, set[str]]] = {}
     for name, rule in RULES.items():
-        if (bad := rule.find(rows)).empty:
-            continue
-        told = {"rule": name, "figure_id": bad["row"].map(rows["figure_id"])}
-        told["found"] = bad["found"] if "found" in bad else _amount(rows, bad["row"])
-        told["expected"] = bad["expected"] if "expected" in bad else rule.words + _amount(rows, bad["row_o"])
-        told["against"] = bad["against"] if "against" in bad else bad["row_o"].map(rows["figure_id"])
-        flags.append(pd.DataFrame(told, dtype="str"))
-    if len(flags) == 1:
-        return flags[0]
-    each = pd.concat(flags).groupby(["rule", "figure_id"], sort=False)
-    return each.agg({"found": "first", "expected": "first", "against": _names}).reset_index()
+        for row, against, expected, said in rule.find(rows):
+            words = said or _amount(row), expected or rule.words + _amount(against[0])
+            told = found.setdefault((name, row.figure_id), (*words, set()))
+            told[2].update(one.figure_id for one in against)
+    table = [(*key, *words, some(sorted(against), 3)) for key, (*words, against) in found.items()]
+    return pd.DataFrame(table, columns=COLUMNS, dtype="str")

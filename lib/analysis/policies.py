@@ -28,7 +28,7 @@ EXPORTERS = {"total": ("RUS", "CHN"), "export": ("CHN",), "import": ("RUS",)}
 LEAST_YEARS, LEAST_LEVELS = 6, 10  # growth rates needed beside the event's own; levels across a gap
 
 
-class Step(NamedTuple):
+class _Step(NamedTuple):
     """A step of the log level in the first year of an event, with its 95 % interval.
 
     `p` is the two-sided p-value of the t test, `rank` how many of the `n` years step as far or further from the others,
@@ -47,7 +47,7 @@ class Step(NamedTuple):
         return self.low * self.high > 0 if np.isnan(self.p) else self.p <= level
 
 
-def step(growth: pd.Series, year: int, controls: pd.DataFrame | None = None) -> Step | None:
+def _step(growth: pd.Series, year: int, controls: pd.DataFrame | None = None) -> _Step | None:
     """The step of one year's log growth against the other years, with or without controls of the same year.
 
     Years in which a control is missing, such as the growth of the oil price, are not used. None is returned where the year
@@ -68,14 +68,14 @@ def step(growth: pd.Series, year: int, controls: pd.DataFrame | None = None) -> 
     size, effect = np.abs(effects / errors), float(effects[place])
     half = float(errors[place] * stdtrit(df, 0.975))
     rank = int((size >= size[place] * (1 - 1e-9)).sum())
-    return Step(effect, effect - half, effect + half, float(2 * stdtr(df, -size[place])), len(table), rank)
+    return _Step(effect, effect - half, effect + half, float(2 * stdtr(df, -size[place])), len(table), rank)
 
 
-def step_across(level: pd.Series, year: int, price: pd.Series | None = None) -> Step | None:
+def _step_across(level: pd.Series, year: int, price: pd.Series | None = None) -> _Step | None:
     """The step by unobserved components: random walk with drift and an intervention from `year` on.
 
     The intervention is a state with a diffuse prior, so that its estimate is exact given the variance (Durbin & Koopman
-    2012, section 6.2). Gaps in the record are no harm: `level` by year can be read where `step` cannot. Without gaps the
+    2012, section 6.2). Gaps in the record are no harm: `level` by year can be read where `_step` cannot. Without gaps the
     two agree. A price may be held constant, such as that of oil, known in every year of the record.
 
     None is returned for a record too short (fewer than `LEAST_LEVELS` levels, or not two on either side) or a fit that
@@ -99,10 +99,10 @@ def step_across(level: pd.Series, year: int, price: pd.Series | None = None) -> 
     effect = float(fitted.smoothed_state[-1, -1])
     df = len(log) - 2 - after.shape[1]  # level and drift are estimated as well
     half = float(np.sqrt(fitted.smoothed_state_cov[-1, -1, -1]) * stdtrit(df, 0.975))
-    return Step(effect, effect - half, effect + half)
+    return _Step(effect, effect - half, effect + half)
 
 
-def read_policies(events: pd.DataFrame) -> pd.DataFrame:
+def _read_policies(events: pd.DataFrame) -> pd.DataFrame:
     """The policies and shocks among the events, a row each reporter, those that the article of April 2014 names first.
 
     Refused is a reporter that `reporters.csv` does not have.
@@ -151,7 +151,7 @@ def look(case: PolicyCase) -> View:
     levels = {name: annual_series(rows, "USD", rates)["value_mn"] for name, rows in family.items()}
     everything = fig.load_events()
     events = everything[fig.last_days(everything["date"]) <= case.as_of_time]
-    policies = read_policies(everything)
+    policies = _read_policies(everything)
     policies = policies[policies["reporter"].isin(levels) & (case.partner == "Russia")]
     tests = read_kept("policy_tests.csv")
     tests = tests.assign(flow=tests["exporter"] + " to " + tests["importer"])
@@ -174,14 +174,14 @@ def _evidence(
     if near and near[0] < year <= near[-1]:
         price = fig.covariate("brent_usd_per_bbl").loc[: case.as_of.year - 1]
         rates = log_growth(level).dropna()
-        alone, oil = step(rates, year), step(rates, year, log_growth(price).rename("oil").to_frame())
+        alone, oil = _step(rates, year), _step(rates, year, log_growth(price).rename("oil").to_frame())
         if alone is None:
-            alone, oil = step_across(level, year), step_across(level, year, price)
+            alone, oil = _step_across(level, year), _step_across(level, year, price)
     # Synthetic controls and fuels are those of the country's trade alone.
     of_country = policy.reporter == "China"
     controls = tests[(tests["event"] == policy.study) & bool(policy.study and of_country)]
     kept = read_kept("fuel_split.csv").query("flow == @case.flow and year == @year < @case.as_of.year")
-    told, beside = (one or Step(*[np.nan] * 3) for one in (alone, oil))
+    told, beside = (one or _Step(*[np.nan] * 3) for one in (alone, oil))
     row = {"policy": policy.policy, "named": policy.named, "reporter": policy.reporter}
     row |= {"date": policy.date if begun else "", "year": year, "near": near}
     row |= told._asdict() | dict(zip(("effect", "low", "high"), np.expm1(told[:3]), strict=True))
@@ -189,11 +189,11 @@ def _evidence(
     row |= {"fuels": kept["fuel_volume"].iloc[0] if policy.fuels and of_country and len(kept) else np.nan}
     row |= {"p_low": controls["p"].min(), "p_high": controls["p"].max(), "tested": alone is not None}
     row |= {"beside": int((_first_years(events["date"]) == year).sum()) - 1 if year else np.nan}
-    said = conclude(alone, oil, controls, case.level)
+    said = _conclude(alone, oil, controls, case.level)
     return row | {"conclusion": NOT_YET if policy.date and not begun else said}
 
 
-def conclude(alone: Step | None, beside_oil: Step | None, controls: pd.DataFrame, level: float) -> str:
+def _conclude(alone: _Step | None, beside_oil: _Step | None, controls: pd.DataFrame, level: float) -> str:
     """One of four conclusions, by rule: a step must stand out alone, beside oil and against donors (`View.tests`)."""
     if alone is None:
         return KNOWN_NOTHING
@@ -203,11 +203,3 @@ def conclude(alone: Step | None, beside_oil: Step | None, controls: pd.DataFrame
         return WITH_OIL
     worst = controls.groupby(["exporter", "importer"])["p"].max()  # over the pools of donors
     return ORDINARY if len(worst) and worst.min() > level else STANDS_OUT
-
-
-def when(date: str) -> float:
-    """A date as a decimal year, for a time axis: the middle of a year or month where no day is known."""
-    parts = [int(part) for part in date.split("-")]
-    month = (parts[1] - 1) if len(parts) > 1 else 6
-    day = (parts[2] - 1) / 31 if len(parts) > 2 else 0.5 * (len(parts) > 1)
-    return round(parts[0] + (month + day) / 12, 4)

@@ -1,30 +1,18 @@
-"""What the record holds for a flow and the larger ones: coverage, status, conflicts, mirrors, revisions, doubts."""
+"""What the record holds for a flow and the larger ones: coverage, conflicts, mirrors and revisions."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lib import fetched
 from lib import figures as fig
-from lib.analysis import plausibility
-from lib.analysis.plausibility import mirror_pairs, prepare, with_growth
+from lib.analysis.plausibility import Row, base_of, mirrored, prepare, with_growth
 from lib.cases import FlowCase
 from lib.economies import pair_name
-from lib.growth import implied_base
-from lib.series import Level, offers
-
-
-def candidates(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> pd.DataFrame:
-    """Every level that the figures of a flow offer for a year (`lib.series.offers`), sorted by year and preference.
-
-    Returns
-    -------
-    Frame: year, value_mn, grade, figure_id, status, authority, chosen (one True a year).
-    """
-    found = pd.DataFrame(offers(figures, currency, rates), columns=list(Level._fields))
-    found = found.drop(columns="currency").astype({"year": "int64", "value_mn": "float64"})
-    return found.assign(chosen=~found.duplicated("year"))
 
 
 def coverage(names: pd.Series, record: pd.DataFrame) -> pd.DataFrame:
@@ -51,8 +39,15 @@ def around(family: Iterable[FlowCase]) -> pd.DataFrame:
     return fig.as_of(pd.concat(frames, ignore_index=True), members[0].as_of_time).reset_index(drop=True)
 
 
-def _prepared(known: pd.DataFrame, which: pd.Series) -> pd.DataFrame:
+def _prepared(known: pd.DataFrame, which: pd.Series) -> list[Row]:
     return prepare(known[which.astype("bool")], fig.covariate("cny_per_usd"))
+
+
+def _table(rows: list[tuple[Any, ...]], words: list[str], numbers: list[str]) -> pd.DataFrame:
+    """Rows of words, of the first and last day of a period and of numbers, typed also where there are none."""
+    found = pd.DataFrame(rows, columns=[*words, "period_start", "period_end", *numbers])
+    days = dict.fromkeys(("period_start", "period_end"), "datetime64[us]")
+    return found.astype(days | dict.fromkeys(numbers, "float64"))
 
 
 def conflicts(known: pd.DataFrame, flow: str) -> pd.DataFrame:
@@ -60,19 +55,17 @@ def conflicts(known: pd.DataFrame, flow: str) -> pd.DataFrame:
 
     `low`, `high` and the number of `prints` are those of a period, `spread` is high against low, a fraction, the widest first.
     """
-    rows = _prepared(known, known["ours"] & (known["flow"] == flow) & known["value"].notna())
-    rows = rows.assign(unit=rows["currency"] + " mn")
-    by_period = rows.groupby(["pair", "period_start", "period_end", "unit"], sort=False)
-    found = by_period.agg(
-        prints=("value_mn", "size"),
-        low=("value_mn", "min"),
-        high=("value_mn", "max"),
-        rounding=("half", lambda half: half.nlargest(2).sum()),
-        figure_ids=("figure_id", lambda ids: ", ".join(sorted(ids))),
-    ).reset_index()
-    found["spread"] = found["high"] / found["low"] - 1
-    found = found[found["spread"] > found["rounding"] + 1e-9]
-    return found.drop(columns="rounding").sort_values("spread", ascending=False, ignore_index=True)
+    by_period = defaultdict(list)
+    for row in _prepared(known, known["ours"] & (known["flow"] == flow) & known["value"].notna()):
+        by_period[row.pair, f"{row.currency} mn", row.period_start, row.period_end].append(row)
+    found = []
+    for (pair, unit, *period), rows in by_period.items():
+        levels, ids = [row.value_mn for row in rows], ", ".join(sorted(row.figure_id for row in rows))
+        spread, rounding = max(levels) / min(levels) - 1, sum(sorted(row.half for row in rows)[-2:])
+        if spread > rounding + 1e-9:
+            found.append((pair, unit, len(rows), ids, *period, min(levels), max(levels), spread))
+    table = _table(found, ["pair", "unit", "prints", "figure_ids"], ["low", "high", "spread"])
+    return table.sort_values("spread", ascending=False, ignore_index=True)
 
 
 def mirrors(known: pd.DataFrame) -> pd.DataFrame:
@@ -83,16 +76,15 @@ def mirrors(known: pd.DataFrame) -> pd.DataFrame:
     Frame with pair, flow (of ours), period_start, period_end, ours_mn and theirs_mn (US dollars, converted at annual
     averages where need be) and gap (theirs against ours, fraction).
     """
-    rows = _prepared(known, known["level_usable"])
-    pairs = mirror_pairs(rows)
-    pairs = pairs.join(rows[["ours", "pair", "flow"]], on="row")
-    by = ["pair", "flow", "period_start", "period_end"]
-    medians = pairs[pairs["ours"].astype("bool")].groupby(by)[["log", "log_o"]].median().astype("float64")
-    found = np.exp(medians).set_axis(["ours_mn", "theirs_mn"], axis=1).reset_index()
+    logs = [
+        (row.pair, row.flow, row.period_start, row.period_end, row.log, one.log)
+        for row, others in mirrored(_prepared(known, known["level_usable"]))
+        for one in others
+        if row.ours
+    ]
+    pairs = _table(logs, ["pair", "flow"], ["ours_mn", "theirs_mn"])
+    found = np.exp(pairs.groupby(list(pairs.columns[:4])).median()).reset_index()
     return found.assign(gap=found["theirs_mn"] / found["ours_mn"] - 1)
-
-
-REVISION = ["row", "row_o", "implied", "printed", "revision", "rounding"]
 
 
 def revisions(known: pd.DataFrame) -> pd.DataFrame:
@@ -107,44 +99,36 @@ def revisions(known: pd.DataFrame) -> pd.DataFrame:
     earlier level), implied and printed (millions), revision and rounding (what the printed digits leave open; fractions).
     """
     rows = _prepared(known, known["ours"] & known["level_usable"])
-    found = pd.concat([_implied_again(rows), _printed_again(rows)], ignore_index=True)
-    found = found.astype({"row": "int64", "row_o": "int64"})  # also where there is none
-    dated = (rows["published"] != "") | rows["known_by"].notna()
-    rows = rows.assign(released=rows["known_from"].dt.year.astype("str").where(dated, "undated"))
-    of = rows[["figure_id", "pair", "flow", "period_start", "period_end", "released"]]
-    found = found.join(of, on="row").assign(before=found["row_o"].map(rows["figure_id"]))
-    return found.drop(columns=["row", "row_o"])
+    found = []
+    for row, before, implied, growing in [*_implied_again(rows), *_printed_again(rows)]:
+        released = str(row.known_from.year) if row.published or pd.notna(row.known_by) else "undated"
+        of = row.figure_id, row.pair, row.flow, released, before.figure_id, row.period_start, row.period_end
+        rounding = row.half + before.half + growing
+        found.append((*of, implied, before.value_mn, implied / before.value_mn - 1, rounding))
+    words = ["figure_id", "pair", "flow", "released", "before"]
+    return _table(found, words, ["implied", "printed", "revision", "rounding"])
 
 
-def _implied_again(rows: pd.DataFrame) -> pd.DataFrame:
+Revised = tuple[Row, Row, float, float]
+"""A figure, the earlier one, what it makes of its level, and what the digits of a growth rate leave open."""
+
+
+def _implied_again(rows: list[Row]) -> Iterator[Revised]:
     """Levels implied by later growth, beside the nearest print of a year earlier."""
-    pairs = with_growth(rows.assign(yoy_pct=rows["yoy_pct"].where(rows["growth_usable"])))
-    implied = implied_base(pairs["value_mn"], pairs["yoy_pct"] / 100)
-    rounding = pairs["half"] + pairs["half_o"] + pairs["half_yoy"] / (100 + pairs["yoy_pct"])
-    found = pairs.assign(implied=implied, printed=pairs["value_mn_o"], rounding=rounding)
-    found = found.assign(revision=found["implied"] / found["printed"] - 1)
-    nearest = found.sort_values("revision", key=np.abs, kind="stable").drop_duplicates("row")
-    return nearest.sort_values("row")[REVISION]
+    for row, levels in with_growth(rows):
+        if row.growth_usable:
+            implied = base_of(row)
+            nearest = min((one.level for one in levels), key=lambda one: abs(implied / one.value_mn - 1))
+            yield row, nearest, implied, row.half_yoy / (100 + row.yoy_pct)
 
 
-def _printed_again(rows: pd.DataFrame) -> pd.DataFrame:
+def _printed_again(rows: list[Row]) -> Iterator[Revised]:
     """Levels that a publisher printed again on a later day, beside its last print before."""
-    ordered = rows.assign(row=rows.index).sort_values("known_from", kind="stable")
-    before = ordered.groupby(["flow_number", "period_number", "currency", "publisher"]).shift()
-    found = ordered.assign(implied=ordered["value_mn"], printed=before["value_mn"], row_o=before["row"])
-    rounding = ordered["half"] + before["half"]
-    found = found.assign(revision=found["implied"] / found["printed"] - 1, rounding=rounding)
-    return found[ordered["known_from"] > before["known_from"]].sort_values("row")[REVISION]
-
-
-def flags(known: pd.DataFrame) -> pd.DataFrame:
-    """The flags of `lib.analysis.plausibility` on the reporters' figures, with the status that each figure has.
-
-    `settled` is whether that status says what is wrong, `meaning` what the rule says, in words.
-    """
-    found = plausibility.find_flags(known, fig.covariate("cny_per_usd"), fig.parents())
-    status = known.drop_duplicates("figure_id").set_index("figure_id")[["status", "ours"]]
-    found = found.join(status, on="figure_id")
-    found = found[found["ours"].astype("bool")].drop(columns="ours").reset_index(drop=True)
-    meaning = found["rule"].map(lambda name: plausibility.RULES[name].meaning)
-    return found.assign(settled=~found["status"].isin(plausibility.UNDOUBTED), meaning=meaning)
+    prints = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.known_from):
+        prints[row.of, row.period, row.currency, row.publisher].append(row)
+    earlier = {later.figure_id: one for of in prints.values() for one, later in pairwise(of)}
+    for row in rows:
+        before = earlier.get(row.figure_id)
+        if before and row.known_from > before.known_from:
+            yield row, before, row.value_mn, 0.0

@@ -263,7 +263,14 @@ def read_figures(text: str) -> pd.Series:
         year, growing = int(match[1]), match[3]
         level = float(re.sub(f"[^0-9{decimal}]", "", match[2]).replace(",", "."))
         rate = None if growing is None else float(growing.replace(",", ".").replace("−", "-")) / 100
-        _check_line(place, line, year, level, rate, levels)
+        where = f"own figures, line {place}: found"
+        if not OWN_FIRST_YEAR < year <= OWN_LAST_YEAR:
+            expected = f"a year from {OWN_FIRST_YEAR + 1} to {OWN_LAST_YEAR}"
+            raise UserError(f"{where} {year}, expected {expected}")
+        if year in levels:
+            raise UserError(f"{where} {year} twice, expected each year once")
+        if level <= 0 or (rate is not None and rate <= -1):
+            raise UserError(f"{where} {quote(line)}, expected a level above 0 that can grow")
         levels[year] = level
         if rate is not None:
             implied[year - 1] = float(growth.implied_base(level, rate))
@@ -290,19 +297,3 @@ def _read_by_one_sign(lines: list[tuple[int, str]]) -> tuple[str, list[re.Match[
         expected = f"a number that can be read in one way: did you mean {either}?"
         raise UserError(f"own figures: found {quote(doubtful[0])}, expected {expected}")
     return sign, parts
-
-
-def _check_line(
-    place: int, line: str, year: int, level: float, rate: float | None, levels: dict[int, float]
-) -> None:
-    """Refuse a year that cannot be, or came before, and a level that cannot grow."""
-    if not OWN_FIRST_YEAR < year <= OWN_LAST_YEAR:
-        raise UserError(
-            f"own figures, line {place}: found {year}, expected a year from {OWN_FIRST_YEAR + 1} to {OWN_LAST_YEAR}"
-        )
-    if year in levels:
-        raise UserError(f"own figures, line {place}: found {year} twice, expected each year once")
-    if level <= 0 or (rate is not None and rate <= -1):
-        raise UserError(
-            f"own figures, line {place}: found {quote(line)}, expected a level above 0 that can grow"
-        )

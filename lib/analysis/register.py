@@ -242,25 +242,18 @@ def predict(fitted: tuple[Array, Array, Array], x: Array) -> Array:
 
 
 def for_goal(
-    rows: pd.DataFrame,
-    year: int,
-    *,
-    p_law: float,
-    size_usd: float,
-    years: int,
-    reporter: str,
-    as_growth: bool,
+    rows: pd.DataFrame, year: int, reporter: str, **goal: float
 ) -> tuple[float | None, pd.DataFrame]:
     """What the model would have said of a goal in a year, and the targets resolved before that it is fitted to.
 
-    `rows` are as `features` gives them, `p_law` is that of the goal from its reference class alone (`chance`). The
-    probability is None where fewer than `MIN_KNOWN` targets were resolved.
+    `rows` are as `features` gives them; of the goal p_law (from its reference class alone: `chance`), years, size_usd and
+    as_growth are given. The probability is None where fewer than `MIN_KNOWN` targets were resolved.
     """
     known = rows[rows["resolved"] < year]
     if len(known) < MIN_KNOWN:
         return None, known
     kind = load_reporters().set_index("name")["kind"].get(reporter, "country")
     below = kind in ("province", "city", "zone", "region")
-    one = _features([p_law], [years], [size_usd], [below], [as_growth])
+    one = _features(sub_national=[below], **{name: [value] for name, value in goal.items()})
     fitted = fit(known[list(FEATURES)].to_numpy(), known["met"].to_numpy(dtype=float))
     return float(predict(fitted, one.to_numpy())[0]), known

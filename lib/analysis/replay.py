@@ -139,7 +139,7 @@ DECIDED = {"met": 1.0, "missed": 0.0}  # what these count with, so that a decisi
 LEAST_SHOWN = 0.0005  # moves up to 0.05 points of a per cent are told together
 
 
-class PartialCase(GoalCase):
+class _PartialCase(GoalCase):
     """A case on a day on which some figures have not arrived yet."""
 
     held_back: frozenset[str] = frozenset()
@@ -216,12 +216,12 @@ def _changes(old: dict[int, float], new: dict[int, float]) -> str:
     return "; ".join(words)
 
 
-def _moments(case: CompareCase) -> Iterator[tuple[PartialCase, dict[Any, Any]]]:
+def _moments(case: CompareCase) -> Iterator[tuple[_PartialCase, dict[Any, Any]]]:
     """The case at every moment that can matter, with the figure of a full year that has just arrived.
 
     First the first day; then each day on which time itself can change something, before its figures.
     """
-    now = PartialCase(**case.on(case.as_of).model_dump())
+    now = _PartialCase(**case.on(case.as_of).model_dump())
     yield now, {}
     new = arrivals(case)  # of other flows than the case's own, their months are no evidence
     inside = new["period_end"].dt.year.between(case.base_year, case.deadline)

@@ -24,7 +24,7 @@ from lib.outlook import Answer
 from lib.reference import Array
 
 
-def implied_before(case: GoalCase, doubtful: tuple[int, ...]) -> dict[int, float]:
+def _implied_before(case: GoalCase, doubtful: tuple[int, ...]) -> dict[int, float]:
     """Level of the year before the first doubtful one, from the growth of a part of that year; or nothing.
 
     The growth of the longest part of the year, in the currency in which it was printed, is taken for the year's.
@@ -66,7 +66,7 @@ def inferred_sensitivity(case: HiddenCase, answer: Answer) -> pd.DataFrame:
         vary("late levels surely of the same scope", scope_same=1.0)
         vary("late levels surely of another scope", scope_same=0.0)
         vary("a change of scope by a factor of 7, not of 2.7", scope_sd=2 * usual.scope_sd)
-    if found and (before := implied_before(case, found.chain.doubtful)):
+    if found and (before := _implied_before(case, found.chain.doubtful)):
         name = f"with the level of {min(before)} that part of a year implies"
         vary(name, implied=tuple(before.items()))
     if len(evidence.parcels_a_year(case)):
@@ -85,7 +85,7 @@ class Scenario(NamedTuple):
     change : what is assumed, in the unit of its parameter: a fraction, points a year, or millions.
     mean, sd : shift of the log growth of each year from the first unknown one to the deadline, shape (years,), and its
         standard deviation; the shifts move together.
-    elasticity : what the shift was computed with (`estimate`), if with one.
+    elasticity : what the shift was computed with (`_estimate`), if with one.
     """
 
     kind: str
@@ -95,14 +95,14 @@ class Scenario(NamedTuple):
     elasticity: dict[str, Any] | None = None
 
 
-def steady(
+def _steady(
     kind: str, change: float, total: float, sd: float, years: int, by: dict[str, Any] | None = None
 ) -> Scenario:
     """A shift of the log level at the deadline that comes in equal steps."""
     return Scenario(kind, change, np.full(years, total / years), np.full(years, sd / years), by)
 
 
-def chances(scenario: Scenario, answer: Answer) -> pd.Series:
+def _chances(scenario: Scenario, answer: Answer) -> pd.Series:
     """Probability of each undecided reading under a scenario, whose shifts end with the last year of the law."""
     law = answer.law
     if law is None:
@@ -122,14 +122,14 @@ def by_scenario(listed: list[Scenario], answer: Answer) -> pd.DataFrame:
     """
     rows = [(one.kind, one.change, sum(one.mean), abs(sum(one.sd))) for one in listed]
     found = pd.DataFrame(rows, columns=["kind", "change", "total", "total_sd"])
-    odds = pd.DataFrame([chances(one, answer) for one in listed]).reindex(columns=list(READINGS))
+    odds = pd.DataFrame([_chances(one, answer) for one in listed]).reindex(columns=list(READINGS))
     return found.join(odds.reset_index(drop=True))
 
 
 MIN_YEARS = 6  # fewer yearly growth rates say nothing of an elasticity
 
 
-def drivers(case: GoalCase) -> pd.DataFrame:
+def _drivers(case: GoalCase) -> pd.DataFrame:
     """Yearly log change of the price of Brent (oil), the rouble in dollars and Russia's real GDP known on the day."""
     return movers.drivers(case.as_of.year).rename(columns={"russia_gdp": "gdp"})
 
@@ -144,14 +144,14 @@ def is_with_russia(case: GoalCase) -> bool:
     return "Russia" in (case.partner, largest(case).reporter)
 
 
-def estimate(case: GoalCase, driver: str) -> dict[str, Any] | None:
+def _estimate(case: GoalCase, driver: str) -> dict[str, Any] | None:
     """Slope of the yearly log growth of the largest flow on one driver: per cent of trade for a per cent of it.
 
     Given are driver, value, sd (standard error; Newey & West 1987, one lag), years (number of growth rates), first and
     last of them, and r2. None where the day knew too few years, and for a driver of Russia's where it has no part in the trade. One driver at a time: over so few years oil,
     rouble and GDP move together and cannot be told apart.
     """
-    both = movers.with_drivers(largest(case).series()["value_mn"], drivers(case)[[driver]])
+    both = movers.with_drivers(largest(case).series()["value_mn"], _drivers(case)[[driver]])
     if len(both) < MIN_YEARS or (driver != "oil" and not is_with_russia(case)):
         return None
     fitted = movers.ols(both, lags=1)
@@ -170,16 +170,16 @@ def scenarios(case: ScenarioCase, answer: Answer) -> list[Scenario]:
     None but the first applies once the deadline's year is over: what drove those years is in the figures.
     """
     years = answer.goal.deadline - answer.last
-    listed = [steady("none", 0.0, 0.0, 0.0, years)]
+    listed = [_steady("none", 0.0, 0.0, 0.0, years)]
     if answer.kind == "inferred":
         return listed
     assumed = {"oil": case.oil_pct / 100, "rouble": case.rouble_pct / 100, "gdp": case.gdp_points / 100}
-    by = {driver: estimate(case, driver) for driver in assumed}
+    by = {driver: _estimate(case, driver) for driver in assumed}
     # Drivers above or below their last known year; GDP in points a year.
     for driver, change in assumed.items():
         if (slope := by[driver]) is not None:
             size = math.log1p(change) * (years if driver == "gdp" else 1)
-            listed.append(steady(driver, change, slope["value"] * size, slope["sd"] * size, years, slope))
+            listed.append(_steady(driver, change, slope["value"] * size, slope["sd"] * size, years, slope))
     step, share = case.level_shift_pct / 100, case.parcels_mn / float(answer.levels[answer.last])
     at_once = [("step", step, step)]  # in the first year ahead, to stay
     at_once += [("parcels", case.parcels_mn, share)] * (share > 0 and is_with_russia(case))
@@ -187,9 +187,9 @@ def scenarios(case: ScenarioCase, answer: Answer) -> list[Scenario]:
         listed.append(Scenario(kind, change, np.log1p(jump) * (np.arange(years) == 0), np.zeros(years)))
     if seen := since_sanctions(case):  # part of what was gained beyond expectation is undone
         undone = case.sanctions_undone
-        listed.append(steady("sanctions", undone, -undone * seen["beyond"], undone * seen["sd"], years))
+        listed.append(_steady("sanctions", undone, -undone * seen["beyond"], undone * seen["sd"], years))
     for driver in ("oil", "rouble"):  # the paths that they took in fact: hindsight
-        path = drivers(case.today())[driver].reindex(range(answer.last + 1, answer.goal.deadline + 1))
+        path = _drivers(case.today())[driver].reindex(range(answer.last + 1, answer.goal.deadline + 1))
         if (slope := by[driver]) is not None and path.notna().all():
             mean, sd = (part * path.to_numpy() for part in (slope["value"], slope["sd"]))
             listed.append(Scenario(f"{driver} came", float(np.expm1(path.sum())), mean, sd, slope))

@@ -45,7 +45,7 @@ def _interval(estimate: float, drawn: Array) -> Interval:
     return Interval(float(estimate), *np.quantile(drawn, [0.05, 0.95]).tolist())
 
 
-def mean_interval(values: ArrayLike, groups: ArrayLike, weights: Any = None, seed: int = 0) -> Interval:
+def _mean_interval(values: ArrayLike, groups: ArrayLike, weights: Any = None, seed: int = 0) -> Interval:
     """Mean with an interval that resamples groups.
 
     `values` are one score per forecast, or the mean of some of one group, `groups` their origin years (or other clusters;
@@ -68,13 +68,13 @@ def contest(
 ) -> tuple[str, Interval]:
     """Whether a forecast's scores are "better" or "worse" than another's of the same events, or "level" with them.
 
-    Level they are where the interval of the mean difference (`mean_interval`, paired) holds zero, or there is one group
+    Level they are where the interval of the mean difference (`_mean_interval`, paired) holds zero, or there is one group
     alone. That difference comes second: negative where the first is better.
     """
     apart = np.asarray(score, dtype=float) - np.asarray(other, dtype=float)
     if len(np.unique(np.asarray(groups))) < 2:
         return "level", Interval(float(np.average(apart, weights=weights)), -np.inf, np.inf)
-    found = mean_interval(apart, groups, weights)
+    found = _mean_interval(apart, groups, weights)
     return ("better" if found.high < 0 else "worse" if found.low > 0 else "level"), found
 
 

@@ -27,7 +27,7 @@ PROBABILITY = "probability"
 NO_FORECAST = "ESCAP current status"  # says how much of the way is done, and not whether the rest will be
 
 
-def reading_days(case: GoalCase) -> list[date]:
+def _reading_days(case: GoalCase) -> list[date]:
     """The last days of the years from the first after the base to the deadline, as far as the case's day.
 
     While the goal is running, the case's day itself is the last of them.
@@ -39,13 +39,13 @@ def reading_days(case: GoalCase) -> list[date]:
 
 
 def year_by_year(case: GoalCase) -> pd.DataFrame:
-    """What could be read on each of the `reading_days`, from what had been published by then: one row a day and source.
+    """What could be read on each of the `_reading_days`, from what had been published by then: one row a day and source.
 
     `who` is a tracker or "probability", `latest_year` the last whose level was known, `on_track` True, False or missing. Days
     on which the record had no base or no later level are absent.
     """
     rows: list[tuple[Any, ...]] = []
-    for day in reading_days(case):
+    for day in _reading_days(case):
         try:
             answer = outlook.of(case.model_copy(update={"as_of": day}))
         except UserError:  # on that day the record had no level for the base yet: nobody could judge
@@ -62,24 +62,3 @@ def year_by_year(case: GoalCase) -> pd.DataFrame:
         value = {"met": 1.0, "missed": 0.0}.get(verdict, answer.chances.get(case.reading, np.nan))
         rows += [(day, year, level, *row) for row in (*found, (PROBABILITY, value, verdict, None))]
     return pd.DataFrame(rows, columns=["day", "latest_year", "latest_mn", "who", *Assessment._fields[1:]])
-
-
-def most_hopeful(found: pd.DataFrame, deadline: int) -> dict[str, Any]:
-    """What was said on the last of the days before the deadline on which most trackers called the goal on track.
-
-    Returns
-    -------
-    day, year (of the latest level), on_track and trackers (numbers; of those that make a forecast), p (probability
-    of the goal) and kind ("given", "none", or "decided": the verdict) with verdict; empty without such a day.
-    """
-    trackers = found[~found["who"].isin([PROBABILITY, NO_FORECAST]) & found["on_track"].notna()]
-    before = trackers[trackers["latest_year"] < deadline]
-    if before.empty:
-        return {}
-    share = before.groupby("day")["on_track"].mean()
-    day = share[share == share.max()].index[-1]
-    row, odds = before[before["day"] == day], found[(found["day"] == day) & (found["who"] == PROBABILITY)]
-    verdict, p = odds["progress_class"].iloc[0], odds["value"].iloc[0]
-    kind = "decided" if verdict in ("met", "missed") else "none" if pd.isna(p) else "given"
-    said = {"year": int(row["latest_year"].iloc[0]), "on_track": int(row["on_track"].sum())}
-    return {"day": day, **said, "trackers": len(row), "p": p, "kind": kind, "verdict": verdict}

@@ -12,7 +12,6 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.optimize import bisect
 
-from lib.growth import cagr, doubling_time, yoy
 from lib.reference import Array
 
 MIN_TREND_YEARS = 6  # fewer levels than this do not carry a trend with an interval
@@ -37,33 +36,6 @@ def log_trend(levels: pd.Series) -> tuple[float, float, float]:
     fitted = OLS(np.log(known.to_numpy()), design).fit(cov_type="HAC", cov_kwds={"maxlags": 2}, use_t=True)
     low, high = fitted.conf_int()[1]
     return float(np.expm1(fitted.params[1])), float(np.expm1(low)), float(np.expm1(high))
-
-
-def summary(levels: dict[str, pd.Series], goal_rate: float) -> pd.DataFrame:
-    """Growth of each flow in one row; flows without a level are left out.
-
-    Returns
-    -------
-    Frame with name, first, last (years), course ("grew", "fell", "stood", or "alone": one level), cagr, doubling_years,
-    rates (number of known yearly rates), pace ("known" or "unknown": no rate), reached (how many reached
-    `goal_rate`), best, worst, trend, trend_low, trend_high; rates as fractions.
-    """
-    rows = []
-    for name, level in levels.items():
-        known, rates = level[level > 0], yoy(level).dropna()
-        if known.empty:
-            continue
-        first, last = int(known.index[0]), int(known.index[-1])
-        pace = cagr(known[first], known[last], last - first) if last > first else np.nan
-        trend, low, high = log_trend(known)
-        # Less than a twentieth of a per cent is no course.
-        course = "stood" if abs(pace) < 0.0005 else "grew" if pace > 0 else "fell"
-        row = {"name": name, "first": first, "last": last, "course": "alone" if np.isnan(pace) else course}
-        row |= {"cagr": pace, "doubling_years": doubling_time(pace) if pace > 0 else np.nan}
-        row |= {"rates": len(rates), "pace": "known" if len(rates) else "unknown"}
-        row |= {"reached": int((rates >= goal_rate - 1e-9).sum()), "best": rates.max(), "worst": rates.min()}
-        rows.append(row | {"trend": trend, "trend_low": low, "trend_high": high})
-    return pd.DataFrame(rows)
 
 
 def is_still(rates: pd.Series) -> bool:

@@ -7,8 +7,9 @@ widgets drawn for nobody would leave random identifiers and empty boxes in the o
 
 import html
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -105,15 +106,13 @@ class Panel:
         return text if self.box is None else text | self.box._repr_mimebundle_(**options)
 
 
-def panel(case: GoalCase, live: bool | None = None) -> Panel:
-    """The what-if of a case: widgets in an open notebook, still text elsewhere, or as `live` says."""
-    still = answer_html(outlook.of(case))
-    if live is None:
-        live = OPEN_IN_JUPYTER in os.environ
-    return Panel(still, build(case) if live else None)
+def panel(case: GoalCase) -> Panel:
+    """The what-if of a case: widgets in an open notebook, still text elsewhere."""
+    box = _build(case) if OPEN_IN_JUPYTER in os.environ else None
+    return Panel(answer_html(outlook.of(case)), box)
 
 
-def build(case: GoalCase) -> Any:
+def _build(case: GoalCase) -> Any:
     """The widgets, in line with the case, and what they show below them."""
     try:
         import ipywidgets as widgets
@@ -124,10 +123,12 @@ def build(case: GoalCase) -> Any:
     fields, shown = _make_fields(widgets), widgets.HTML()
     now: dict[str, Any] = {"case": case, "busy": False}
 
-    def redraw(changed: Callable[[GoalCase], GoalCase]) -> None:
-        now["busy"] = True  # bringing the widgets in line must not call this again
+    def moved(name: str, change: Any = None) -> None:
+        if now["busy"]:  # the widgets are being brought in line
+            return
+        now["busy"] = True
         try:
-            wanted = changed(now["case"])
+            wanted = _with_value(now["case"], name, change.new) if change else case
             found = outlook.of(wanted)
             shown.value, now["case"] = asking.Answer(**vars(found))._repr_html_(), wanted
             _put_in_line(fields, found)
@@ -136,16 +137,9 @@ def build(case: GoalCase) -> Any:
         finally:
             now["busy"] = False
 
-    def follow(name: str) -> Callable[[Any], None]:
-        def moved(change: Any) -> None:
-            if not now["busy"]:
-                redraw(lambda known: _with_value(known, name, change.new))
-
-        return moved
-
     for name, field in fields.items():
-        field.observe(follow(name), "value")
-    redraw(lambda same: same)
+        field.observe(partial(moved, name), "value")
+    moved("")
     return widgets.VBox([*fields.values(), shown])
 
 
@@ -154,19 +148,15 @@ def _make_fields(widgets: Any) -> dict[str, Any]:
     slow = {"continuous_update": False, "layout": {"width": "40rem"}, "style": {"description_width": "8rem"}}
     style = {name: slow[name] for name in ("layout", "style")}
     known = sorted(set(fig.load_figures()[list(FLOW)].itertuples(index=False, name=None)))
-    flows = [
-        (f"{pair_name(reporter, partner)}, {flow}", (reporter, partner, flow))
-        for reporter, partner, flow in known
-    ]
+    flows = [(f"{pair_name(*names[:2])}, {names[2]}", names) for names in known]
+    readings = [(READING_LABELS[name], name) for name in READINGS]
     return {
         "flow": widgets.Dropdown(description="flow", options=flows, **style),
         "as_of": widgets.SelectionSlider(description="as known on", options=[""], **slow),
         "goal": widgets.FloatSlider(description="% a year", min=RATES[0], max=RATES[1], step=0.5, **slow),
         "base_year": widgets.Dropdown(description="base year", **style),
         "deadline": widgets.SelectionSlider(description="deadline", options=[""], **slow),
-        "reading": widgets.Dropdown(
-            description="read", options=[(READING_LABELS[name], name) for name in READINGS], **style
-        ),
+        "reading": widgets.Dropdown(description="read", options=readings, **style),
     }
 
 
@@ -174,13 +164,8 @@ def _with_value(case: GoalCase, name: str, value: Any) -> GoalCase:
     """The case after one widget changed; what no longer fits follows: day, base and deadline."""
     values = case.model_dump(mode="json") | ({} if name == "flow" else {name: value})
     if name == "flow":
-        fresh = {
-            "as_of": fig.UNDATED_KNOWN_FROM.isoformat(),
-            "goal": "25 %",
-            "currency": "USD",
-            "base_year": None,
-        }
-        values |= fresh | dict(zip(FLOW, value, strict=True))
+        values |= {"goal": "25 %", "currency": "USD", "base_year": None}
+        values |= {"as_of": fig.UNDATED_KNOWN_FROM.isoformat()} | dict(zip(FLOW, value, strict=True))
     elif name == "goal":
         values["goal"] = f"{value:g} %"
     # The base asked for, or the last level that the day knew; and a deadline as long after it as can be asked.
@@ -197,15 +182,14 @@ def _put_in_line(fields: dict[str, Any], found: Answer) -> None:
     # From the flow's first figure of a year on, the days on which such a figure of it or of a larger flow appeared.
     own, *larger = (fig.annual(one.record())["known_from"] for one in (today, *today.lineage()))
     days = {day.date().isoformat() for released in (own, *larger) for day in released if day >= own.min()}
-    choices: dict[str, tuple[list[Any], Any]] = {
-        "as_of": (sorted(days | {today.as_of.isoformat(), case.as_of.isoformat()}), case.as_of.isoformat()),
-        "base_year": ([int(year) for year in case.series().index], case.base_year),
-        "deadline": (
-            list(range(case.base_year + 1, max(case.base_year + 15, case.deadline) + 1)),
-            case.deadline,
-        ),
-    }
-    for name, (options, value) in choices.items():
+    days |= {today.as_of.isoformat(), case.as_of.isoformat()}
+    last = max(case.base_year + 15, case.deadline)
+    choices: list[tuple[str, list[Any], Any]] = [
+        ("as_of", sorted(days), case.as_of.isoformat()),
+        ("base_year", [int(year) for year in case.series().index], case.base_year),
+        ("deadline", list(range(case.base_year + 1, last + 1)), case.deadline),
+    ]
+    for name, options, value in choices:
         fields[name].options, fields[name].value = options, value
     fields["flow"].value = tuple(getattr(case, name) for name in FLOW)
     fields["goal"].value = min(max(100 * found.goal.rate, RATES[0]), RATES[1])

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import date
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -86,9 +87,6 @@ def _base_rates(growth: "_Shared") -> dict[int, list[Any]]:
 CURRENCIES = ("USD", "CNY")
 """Those that the record is published in; other levels than a reader's own are not converted further."""
 
-Level = tuple[float, int, str]
-"""A level of a year: millions, index of its grade in `lib.series.GRADES`, the figure it rests on."""
-
 
 def _flows() -> list[dict[str, Any]]:
     """Every flow for which some level is known: its names, and levels by currency.
@@ -114,7 +112,7 @@ def _flows() -> list[dict[str, Any]]:
 
 def _changes(case: cases.TrendCase) -> Iterator[list[Any]]:
     """Each day that changed a level of a flow, with the levels that it changed."""
-    before: dict[int, Level] = {}
+    before: dict[int, tuple[float, int, str]] = {}
     for day in case.days():
         series = case.model_copy(update={"as_of": day}).series()
         grades = series["grade"].map(GRADES.index)
@@ -125,20 +123,6 @@ def _changes(case: cases.TrendCase) -> Iterator[list[Any]]:
         if changed:
             yield [day.isoformat(), changed]
         before = now
-
-
-def levels_on(days: list[list[Any]], day: str) -> dict[int, Level]:
-    """The levels known on a day (ISO), by year, from the changes up to it."""
-    known: dict[int, Level] = {}
-    for changed_on, changed in days:
-        if changed_on > day:
-            break
-        for year, *level in changed:
-            if level:
-                known[year] = (level[0], level[1], level[2])
-            else:
-                known.pop(year)
-    return known
 
 
 def _exchange() -> dict[str, dict[int, float]]:
@@ -189,9 +173,12 @@ def _stated_goals(known: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _first_day(days: list[list[Any]], base_year: int, announced: str) -> str | None:
     """The first day from the announcement on that had a level for the base; None without any."""
-    told = fig.last_days(pd.Series([announced])).iloc[0].date().isoformat()
-    later = [told, *(day for day, _ in days if day > told)]
-    return next((day for day in later if base_year in levels_on(days, day)), None)
+    told, known = fig.last_days(pd.Series([announced])).iloc[0].date().isoformat(), False
+    for (day, changed), (after, _) in pairwise([*days, ["9999", []]]):
+        known = next((len(change) > 1 for change in changed if change[0] == base_year), known)
+        if known and after > told:
+            return max(told, str(day))
+    return None
 
 
 # --- what a day knew beside the record ---
@@ -312,12 +299,11 @@ class _Knowledge:
             return str(error), None
         prior, of, size = expected.prior, expected.posterior, int(size_class(expected.size_usd))
         own = (of.mean, of.weight, of.variance, of.df, of.autocorrelation, of.echo)
-        shares = expected.shares[["source", "share", "drift"]].itertuples(index=False)
         found = {
             "posterior": _rounded([*own, prior.variance, prior.df]),
             "source": self.kept["classes"].place(prior.source),
             "warning": age_warning(prior, expected.origin),
-            "shares": [[name, *_rounded(numbers)] for name, *numbers in shares],
+            "shares": [[name, *_rounded(numbers)] for name, *numbers in expected.shares.to_numpy().tolist()],
             "size": size,
         }
         return self.kept["expected"].place(found), size

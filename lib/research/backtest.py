@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
+from scipy.stats import qmc
 
 from lib import law, mixtures
 from lib.law import Posterior
@@ -59,13 +60,13 @@ def fit_all(levels: Levels, origin: int, sized: bool = True, lag: int = LAG) -> 
     rates = growth[flows]
     models = {
         USED: _by_class(rates, sizes, estimate(levels, origin - lag)),
-        "log_walk": walk(rates),
+        "log_walk": _walk(rates),
         "drift": law.posterior(rates, None, half_life=np.inf),
     }
     return Fitted(origin, flows, sizes, models, {name: _mean_gap(of) for name, of in models.items()})
 
 
-def walk(rates: Array) -> Posterior:
+def _walk(rates: Array) -> Posterior:
     """Random walk of logs without drift; its variance is the mean square of the rates, with as many df."""
     n = np.sum(~np.isnan(rates), axis=-1).astype(float)
     variance, nothing = np.nanmean(rates**2, axis=-1), np.zeros(rates.shape[:-1])
@@ -130,8 +131,6 @@ def _growth_paths(model: Posterior, horizon: int) -> Array:
 
     The first coordinate, in order, picks the component.
     """
-    from scipy.stats import qmc
-
     cube = qmc.Sobol(horizon + 1, rng=np.random.default_rng(0)).random(PATHS)
     cube = cube[np.argsort(cube[:, 0])]
     ends = np.searchsorted(cube[:, 0], np.cumsum(model.shares, axis=-1)[:, :-1], side="right")
@@ -258,7 +257,6 @@ def score_events(of: Fitted, reading: str, horizon: int, base: dict[str, Array])
 
 
 NOMINAL = (0.50, 0.80, 0.95)
-
 BINS = 10
 
 _EDGE = 1e-6  # an outcome beyond this is one beyond everything the model thought possible

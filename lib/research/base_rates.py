@@ -41,7 +41,7 @@ OUTCOMES = (
 )
 
 
-def outcome_shares(
+def _outcome_shares(
     levels: Levels,
     low_usd: float = 0.0,
     high_usd: float = np.inf,
@@ -100,7 +100,7 @@ def _share(start: Any, happened: Any, known: Any) -> dict[str, float]:
     return {"share": hits.sum() / n.sum(), "low": float(low), "high": float(high), "n": int(n.sum())}
 
 
-def two_way(panel: pd.DataFrame) -> pd.DataFrame:
+def _two_way(panel: pd.DataFrame) -> pd.DataFrame:
     """Both directions of each pair added up: a panel of undirected totals."""
     a, b = panel["reporter"].astype(str), panel["partner"].astype(str)
     pairs = panel.assign(reporter=np.minimum(a, b), partner=np.maximum(a, b), flow="total")
@@ -129,7 +129,7 @@ def _broken(levels: Levels) -> NDArray[np.bool_]:
     return np.asarray(np.isnan(levels.growth).all(axis=0))
 
 
-def distributions(levels: Levels, origin: int, absent_is_zero: bool) -> pd.DataFrame:
+def _distributions(levels: Levels, origin: int, absent_is_zero: bool) -> pd.DataFrame:
     """Quantiles of log growth by horizon and size class, from what was known at the origin.
 
     Columns: horizon, size_class, n, vanished (share), one column for each of `PROBABILITIES` (log growth
@@ -155,16 +155,13 @@ def distributions(levels: Levels, origin: int, absent_is_zero: bool) -> pd.DataF
     return pd.DataFrame(rows)
 
 
-OLD_ORIGINS = range(1970, 2001, 5)
-
-
 def known_growth(folder: Path, progress: Progress = iter) -> Tables:
     """Step: distributions of growth known at each origin of BACI, and at every fifth of OEC before it."""
     baci, oec = load(BACI, folder), load(OEC, folder)
     jobs = [(BACI, baci, origin) for origin in range(2002, 2021)]
-    jobs += [(OEC, oec, origin) for origin in OLD_ORIGINS]
+    jobs += [(OEC, oec, origin) for origin in range(1970, 2001, 5)]
     tables = [
-        distributions(levels, origin, panel.absent_is_zero).assign(panel=panel.name, origin=origin)
+        _distributions(levels, origin, panel.absent_is_zero).assign(panel=panel.name, origin=origin)
         for panel, levels, origin in progress(jobs)
     ]
     table = pd.concat(tables)
@@ -178,7 +175,7 @@ ERAS = {"BACI directed": [(2001, 2020)], "BACI two-way total": [(2001, 2020), (2
 def outcomes(folder: Path, progress: Progress = iter) -> Tables:
     """Step: how often flows grew so fast, by size, era and growth in the year before."""
     directed = panels.read_panel(folder / BACI.file)
-    flows = {"BACI directed": to_levels(directed), "BACI two-way total": to_levels(two_way(directed))}
+    flows = {"BACI directed": to_levels(directed), "BACI two-way total": to_levels(_two_way(directed))}
     sizes = [*pairwise(SIZES[2:]), (1e8, float("inf"))]
     jobs = [
         (name, *size, years, jump)
@@ -189,7 +186,7 @@ def outcomes(folder: Path, progress: Progress = iter) -> Tables:
     ]
     tables = []
     for name, low, high, years, jump in progress(jobs):
-        shares = outcome_shares(flows[name], low, high, "t-1", years, jump, absent_is_zero=True)
+        shares = _outcome_shares(flows[name], low, high, "t-1", years, jump, absent_is_zero=True)
         about = {"panel": name, "years": f"{years[0]}-{years[1]}", "size_from_usd": low, "size_to_usd": high}
         condition = "all" if jump is None else "grew >= 50 % in year t"
         tables.append(shares.assign(**about, condition=condition))

@@ -11,10 +11,10 @@ import os
 import secrets
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from lib.errors import Fault, UserError, list_faults, read_bytes, shown_path
 from lib.package import PACKAGE_FILE, data_dir, read_package
@@ -67,34 +67,22 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
-@contextmanager
-def working_folder(beside: Path) -> Iterator[Path]:
-    """A folder inside `beside` (made if need be) that is gone afterwards, whatever happens."""
-    with _writing(beside):
-        beside.mkdir(parents=True, exist_ok=True)
-        path = Path(tempfile.mkdtemp(prefix=".working-", dir=beside))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
-
 TOGETHER = ".together"
 """A folder of files that are all whole and have to go into the folder above: its appearance is the moment of change."""
 
 
-def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
+def _write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Write several files of a folder, whose lock is held, so that a stop leaves all old ones or, finished, all new ones."""
     with _writing(folder):
-        with working_folder(folder) as drafts:
+        with TemporaryDirectory(prefix=".working-", dir=folder, ignore_cleanup_errors=True) as drafts:
             for name, content in contents.items():
-                write_atomically(drafts / name, content)
-            drafts.rename(folder / TOGETHER)
-        finish_together(folder)
+                write_atomically(Path(drafts) / name, content)
+            Path(drafts).rename(folder / TOGETHER)
+        _finish_together(folder)
 
 
-def finish_together(folder: Path) -> None:
-    """Put into place what `write_together` had ready when it was killed; the lock of the folder is held."""
+def _finish_together(folder: Path) -> None:
+    """Put into place what `_write_together` had ready when it was killed; the lock of the folder is held."""
     if (folder / TOGETHER).is_dir():
         for path in sorted((folder / TOGETHER).iterdir()):
             path.replace(folder / path.name)
@@ -106,15 +94,7 @@ LOCK = ".lock"
 
 @contextmanager
 def locked(folder: Path, wait: bool = True) -> Iterator[None]:
-    """Hold the lock of an existing folder; on Windows there is none.
-
-    Raises
-    ------
-    UserError
-        If the folder cannot be written.
-    BlockingIOError
-        If another holds the lock and `wait` is false.
-    """
+    """Hold the lock of an existing folder; `BlockingIOError` if another has it and `wait` is false. None on Windows."""
     if sys.platform == "win32":
         yield
         return
@@ -147,13 +127,7 @@ def _acquire(path: Path, wait: bool) -> int:
 
 
 def make_folder_below(out: Path, folder: Path) -> None:
-    """Make a folder below `out`; a link on the way would lead writing elsewhere, and is refused.
-
-    Raises
-    ------
-    UserError
-        Naming what is in the way.
-    """
+    """Make a folder below `out`; a link on the way would lead writing elsewhere, and is refused."""
     with _writing(folder):
         out.mkdir(parents=True, exist_ok=True)
         for name in folder.relative_to(out).parts:
@@ -183,7 +157,7 @@ def check_checksums() -> list[Fault]:
     faults = []
     for resource in read_package()["resources"]:
         path = data_dir() / resource["path"]
-        size, digest = measure(path)
+        size, digest = measure(read_bytes(path))
         if (size, digest) != (resource["bytes"], resource["hash"]):
             expected = (
                 f"{resource['hash']} ({resource['bytes']} bytes); after an edit: tradegoals check --renew"
@@ -193,18 +167,18 @@ def check_checksums() -> list[Fault]:
 
 
 def refresh_checksums(below: str | tuple[str, ...] = "") -> list[str]:
-    """Write size and SHA-256 of every file whose path begins with `below`, or one of it, into `datapackage.json`.
+    """Write size and SHA-256 of files whose path begins with `below`, or one of it, into `datapackage.json`.
 
-    Returns
-    -------
-    Names of those that had changed.
+    Gives the names of those that had changed.
     """
     resources = [one for one in read_package()["resources"] if one["path"].startswith(below)]
-    changed = [one for one in resources if measure(data_dir() / one["path"]) != (one["bytes"], one["hash"])]
+    contents = {one["path"]: read_bytes(data_dir() / one["path"]) for one in resources}
+    changed = [
+        one["name"] for one in resources if measure(contents[one["path"]]) != (one["bytes"], one["hash"])
+    ]
     if changed:
-        contents = {one["path"]: read_bytes(data_dir() / one["path"]) for one in changed}
         write_atomically(data_dir() / PACKAGE_FILE, _with_checksums(contents))
-    return [one["name"] for one in changed]
+    return changed
 
 
 def _with_checksums(contents: Mapping[str, bytes]) -> bytes:
@@ -212,21 +186,15 @@ def _with_checksums(contents: Mapping[str, bytes]) -> bytes:
     package = copy.deepcopy(read_package())
     for resource in package["resources"]:
         if resource["path"] in contents:
-            resource["bytes"], resource["hash"] = _measured(contents[resource["path"]])
+            resource["bytes"], resource["hash"] = measure(contents[resource["path"]])
     return (json.dumps(package, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 @contextmanager
 def editing() -> Iterator[None]:
-    """Hold the data while tables are read and written: no two edits at once, and none over somebody else's.
-
-    Raises
-    ------
-    UserError
-        Where a table differs from its checksum.
-    """
+    """Hold the data while tables are read and written: no two edits at once, and none over somebody else's."""
     with locked(data_dir()):
-        finish_together(data_dir())
+        _finish_together(data_dir())
         if faults := check_checksums():
             raise UserError(list_faults(faults))
         yield
@@ -234,20 +202,16 @@ def editing() -> Iterator[None]:
 
 def write_tables(contents: Mapping[str, bytes]) -> None:
     """Write tables, by path, and their checksums, all or none; call it while `editing`."""
-    write_together(data_dir(), {**contents, PACKAGE_FILE: _with_checksums(contents)})
+    _write_together(data_dir(), {**contents, PACKAGE_FILE: _with_checksums(contents)})
 
 
 def finish_edit() -> None:
     """Wait for an edit that is being written, or finish one that was killed."""
     if (data_dir() / TOGETHER).is_dir():
         with locked(data_dir()):
-            finish_together(data_dir())
+            _finish_together(data_dir())
 
 
-def measure(path: Path) -> tuple[int, str]:
+def measure(content: bytes) -> tuple[int, str]:
     """Size in bytes and SHA-256 of a file, as `datapackage.json` writes them."""
-    return _measured(read_bytes(path))
-
-
-def _measured(content: bytes) -> tuple[int, str]:
     return len(content), "sha256:" + hashlib.sha256(content).hexdigest()

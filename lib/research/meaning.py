@@ -6,11 +6,10 @@ And which modules of `lib` it imports, directly or through others; both are read
 import ast
 import io
 import tokenize
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lib import OFFERED
 from lib.errors import UserError
@@ -27,61 +26,74 @@ PLAIN_DECORATORS = {
 DATA_BESIDE = {"economies.py": ("economies.csv", "phrases.toml"), "figures.py": ("statuses.csv",)}
 """What is read when a module is imported, so that no run is seen to open it; a test finds all of them."""
 
-UNSAID = ("ctx", "kind", "type_comment", "type_ignores")  # fields of a syntax tree that say nothing more
+UNSAID = {"ctx", "kind", "type_comment", "type_ignores"}  # fields of a syntax tree that say nothing more
 READERS_OF_DOCS = ("__doc__", "getdoc", "use_attribute_docstrings")
 
 
-class _Bare(ast.NodeTransformer):
-    """Takes from a syntax tree what no run can notice."""
+class _Reader:
+    """Writes down what a syntax tree does, without what no run can notice, and what it imports from `lib`: in one walk."""
 
-    def __init__(self, keep_text: bool, is_cell: bool) -> None:
+    def __init__(self, keep_text: bool) -> None:
         self.keep_text = keep_text
-        self.shows = is_cell
-        """Whether the value of a statement is shown: at the top of a cell."""
-        self.in_class = False
+        self.said: list[str] = []
+        """In every version of Python the same: `ast.dump` shows empty fields in some."""
+        self.names: set[str] = set()
 
-    def _inside(self, node: Any, in_class: bool) -> Any:
-        before = self.shows, self.in_class
-        self.shows, self.in_class = False, in_class
-        self.generic_visit(node)
-        self.shows, self.in_class = before
-        return node
+    def read(self, node: Any, shows: bool = False, in_class: bool = False) -> None:
+        """Go on with a node, a list of nodes or a plain value; `shows`: at the top of a cell values are shown."""
+        if isinstance(node, list):
+            self.said.append("[")
+            for one in node:
+                self.read(one, shows, in_class)
+            self.said.append("]")
+        elif not isinstance(node, ast.AST):
+            self.said.append(repr(node))
+        elif isinstance(node, ast.stmt):
+            self._read_statement(node, shows, in_class)
+        else:
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                self.names.add(f"{node.value.id}.{node.attr}")  # what `import lib` alone reaches
+            self._read_fields(node, shows, in_class)
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> Any:
-        """In the body of a class, annotations may make fields."""
-        return self._inside(node, True)
+    def _read_fields(self, node: ast.AST, shows: bool, in_class: bool) -> None:
+        self.said.append(type(node).__name__)
+        for name, value in ast.iter_fields(node):
+            if name not in UNSAID and value is not None and value != []:
+                self.said.append(name)
+                self.read(value, shows, in_class)
+        self.said.append(")")
 
-    def visit_FunctionDef(self, node: Any) -> Any:
-        """Annotations of parameters and result go, unless a decorator may read them."""
-        if all(_name_of(decorator) in PLAIN_DECORATORS for decorator in node.decorator_list):
-            node.returns = None
-            arguments = node.args
-            for one in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
+    def _read_statement(self, node: ast.stmt, shows: bool, in_class: bool) -> None:
+        match node:
+            case ast.Expr(ast.Constant(str())) if not (shows or self.keep_text):
+                return  # a text that stands alone is a comment
+            case ast.If() if _name_of(node.test) == "TYPE_CHECKING":  # only type checkers see it
+                for one in node.orelse:
+                    self.read(one, shows, in_class)
+                return
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                _leave_out_annotations(node)
+                shows = in_class = False
+            case ast.ClassDef():  # annotations in its body may make fields
+                shows, in_class = False, True
+            case ast.AnnAssign() if not in_class and node.value:
+                node = ast.Assign([node.target], node.value)
+            case ast.AnnAssign() if not in_class:  # it still makes the name a local one
+                node.annotation = ast.Constant(None)
+            case ast.ImportFrom():
+                self.names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            case ast.Import():
+                self.names |= {alias.name for alias in node.names}
+        self._read_fields(node, shows, in_class)
+
+
+def _leave_out_annotations(node: Any) -> None:
+    """Take the annotations of parameters and result from a function, unless a decorator may read them."""
+    if all(_name_of(decorator) in PLAIN_DECORATORS for decorator in node.decorator_list):
+        node.returns = None
+        for one in ast.walk(node.args):
+            if isinstance(one, ast.arg):
                 one.annotation = None
-            for one in filter(None, (arguments.vararg, arguments.kwarg)):
-                one.annotation = None
-        return self._inside(node, False)
-
-    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - the name that `ast` calls
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
-        """The annotation of a variable goes, but for a field of a class."""
-        self.generic_visit(node)
-        if self.in_class:
-            return node
-        if node.value is None:  # it still makes the name a local one
-            return ast.AnnAssign(node.target, ast.Constant(None), None, node.simple)
-        return ast.Assign([node.target], node.value)
-
-    def visit_Expr(self, node: ast.Expr) -> Any:
-        """A text that stands alone is a comment."""
-        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return None if is_text and not (self.keep_text or self.shows) else self.generic_visit(node)
-
-    def visit_If(self, node: ast.If) -> Any:
-        """What only type checkers see goes."""
-        self.generic_visit(node)
-        return node.orelse if _name_of(node.test) == "TYPE_CHECKING" else node
 
 
 def _name_of(node: ast.expr) -> str:
@@ -91,8 +103,7 @@ def _name_of(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
-@dataclass(frozen=True)
-class Code:
+class _Code(NamedTuple):
     """What is read from code: what it does, as a hash, whether that is anything, and the names of `lib` in it."""
 
     meaning: str
@@ -100,25 +111,19 @@ class Code:
     imports: frozenset[tuple[str, ...]]
 
 
-@lru_cache(maxsize=512)
-def _read_code(code: str, is_cell: bool = False) -> Code:
+@lru_cache(maxsize=4096)
+def _read_code(code: str, is_cell: bool = False) -> _Code:
     """Read code, which is parsed once; raises `SyntaxError` or `ValueError` where it is not plain Python."""
     flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT * is_cell
     tree = compile(code, "code", "exec", flags, dont_inherit=True)
-    tree = _Bare(any(word in code for word in READERS_OF_DOCS), is_cell).visit(tree)
-    text = _written(tree) + ";" * (is_cell and _is_quiet(code))
-    return Code(hash_text(text), bool(tree.body), _names_imported(tree))
-
-
-def _written(node: Any) -> str:
-    """A syntax tree as text, the same in every version of Python: `ast.dump` shows empty fields in some."""
-    if isinstance(node, ast.AST):
-        said = [(name, value) for name, value in ast.iter_fields(node) if name not in UNSAID]
-        fields = [f"{name}={_written(value)}" for name, value in said if value is not None and value != []]
-        return f"{type(node).__name__}({','.join(fields)})"
-    if isinstance(node, list):
-        return f"[{','.join(map(_written, node))}]"
-    return repr(node)
+    reader = _Reader(keep_text=any(word in code for word in READERS_OF_DOCS))
+    for statement in tree.body:
+        reader.read(statement, shows=is_cell)
+    text = ",".join(reader.said) + ";" * (is_cell and _is_quiet(code))
+    imports = (name.split(".") for name in reader.names)
+    return _Code(
+        hash_text(text), bool(reader.said), frozenset(tuple(one[1:]) for one in imports if one[0] == "lib")
+    )
 
 
 def meaning(code: str, is_cell: bool = False) -> str:
@@ -144,19 +149,6 @@ def _is_quiet(code: str) -> bool:
     marks = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER)
     tokens = [one for one in tokenize.generate_tokens(io.StringIO(code).readline) if one.type not in marks]
     return bool(tokens) and tokens[-1].string == ";"
-
-
-def _names_imported(tree: ast.Module) -> frozenset[tuple[str, ...]]:
-    """What code imports from `lib`, each name in its parts below it."""
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "lib":
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names if alias.name.split(".")[0] == "lib"}
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "lib":
-            names.add(f"lib.{node.attr}")  # what `import lib` alone reaches
-    return frozenset(tuple(name.split(".")[1:]) for name in names)
 
 
 def imported_modules(code: str) -> set[str]:

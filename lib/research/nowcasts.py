@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr
 
 from lib import law
@@ -24,8 +24,10 @@ from lib.series import MONTHS
 
 _EDGE = 1e-4
 
+FILES = ("nowcast_priors.csv", "nowcast_errors.csv", "nowcast_errors_by_size.csv")
 
-class Total(NamedTuple):
+
+class _Total(NamedTuple):
     """Student-t predictive of the log of the year's total, arrays of shape (series,)."""
 
     location: Array
@@ -33,16 +35,15 @@ class Total(NamedTuple):
     df: Array
 
 
-def from_year_so_far(so_far: ArrayLike, ratio: Posterior) -> Total:
-    """Nowcast from the year so far alone; `ratio` is the model of ln(total / year so far).
+def _ahead(log: Array, model: Posterior) -> _Total:
+    """The total ahead of a known level (log), by a model of the growth to it: from the year so far or the year before.
 
     Posterior predictive of the normal model with conjugate prior: Student-t (Gelman et al. 2013, eq. 3.9 and 3.10).
     """
-    location = np.log(so_far) + law.location(ratio, 1)
-    return Total(location, law.spread(ratio, 1), np.asarray(ratio.df, dtype=float))
+    return _Total(log + law.location(model, 1), law.spread(model, 1), model.df)
 
 
-def combine(part: Total, annual: Total, correlation: float = 0.0, stretch: float = 1.0) -> Total:
+def _combine(part: _Total, annual: _Total, correlation: float = 0.0, stretch: float = 1.0) -> _Total:
     """Combine the two forecasts of a total: the closed form for two Student-t of what `lib.law.given` does.
 
     The weight leaves the least variance, given the correlation of the errors (Bates & Granger 1969, eqs 1-2); one
@@ -53,37 +54,35 @@ def combine(part: Total, annual: Total, correlation: float = 0.0, stretch: float
     weight = np.clip((v1 - cross) / (v1 + v2 - 2 * cross), 0.0, 1.0)
     variance = (1 - weight) ** 2 * v1 + weight**2 * v2 + 2 * weight * (1 - weight) * cross
     location = (1 - weight) * part.location + weight * annual.location
-    return Total(location, stretch * np.sqrt(variance), np.minimum(part.df, annual.df))
+    return _Total(location, stretch * np.sqrt(variance), np.minimum(part.df, annual.df))
 
 
-def score_nowcasts(
-    months: Months, progress: Progress = iter
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Priors by origin (`estimate`), and scores by year and by size class, of every year that the panels can forecast."""
+def _score_nowcasts(months: Months, progress: Progress = iter) -> Tables:
+    """Priors by origin (`_estimate`), and scores by year and by size class, of every year that the panels can forecast."""
     levels, ratio = months.levels(), months.log_ratio()
     full = np.flatnonzero(~np.isnan(levels.log).all(axis=0))
     priors, single = [], []
     errors: list[pd.DataFrame] = []
     for place in progress(range(int(full[0]) + law.MIN_GROWTH_RATES, int(full[-1]) + 1)):
         origin = int(months.years[place])
-        table = estimate(ratio[:, : place + 1], last_classes(levels, place))
+        table = _estimate(ratio[:, : place + 1], _last_classes(levels, place))
         priors.append(table.assign(origin=origin))
         if place < full[-1]:
-            found = score_year(months, place + 1, table, pd.concat(errors) if errors else None)
+            found = _score_year(months, place + 1, table, pd.concat(errors) if errors else None)
             single.append(found)
             errors.append(_summarise(found, ["panel", "year", "month", "method"]))
     by_size = _summarise(pd.concat(single), ["panel", "size_class", "month", "method"])
     table = first_columns(pd.concat(priors, ignore_index=True), "origin", "size_class", "month")
-    return table, pd.concat(errors, ignore_index=True), by_size
+    by_year = pd.concat(errors, ignore_index=True)
+    return dict(zip(FILES, (table, by_year, by_size), strict=True))
 
 
 def nowcasts(folder: Path, progress: Progress = iter) -> Tables:
     """Step: priors and scores of nowcasts from the monthly panels."""
-    names = ("nowcast_priors.csv", "nowcast_errors.csv", "nowcast_errors_by_size.csv")
-    return dict(zip(names, score_nowcasts(load_monthly(folder), progress), strict=True))
+    return _score_nowcasts(load_monthly(folder), progress)
 
 
-def last_classes(levels: Levels, place: int) -> NDArray[np.intp]:
+def _last_classes(levels: Levels, place: int) -> NDArray[np.intp]:
     """Size class by the last total known up to a year; −1 where none is, or where it is too small to be used.
 
     Not by the total of that year: a panel that has ended would drop out of the reference class.
@@ -93,7 +92,7 @@ def last_classes(levels: Levels, place: int) -> NDArray[np.intp]:
     return np.where(usd >= SMALLEST, size_class(usd), -1)
 
 
-def score_year(months: Months, place: int, table: pd.DataFrame, errors: pd.DataFrame | None) -> pd.DataFrame:
+def _score_year(months: Months, place: int, table: pd.DataFrame, errors: pd.DataFrame | None) -> pd.DataFrame:
     """Score every nowcast of one year (a column of `months`); nothing of it but the months so far is looked at.
 
     The priors (`table`) and `errors` are of the years before. One row a flow, month and method: error (log), crps
@@ -109,10 +108,10 @@ def score_year(months: Months, place: int, table: pd.DataFrame, errors: pd.DataF
     for month in MONTHS:
         r = ratio[flows, :, month - 1]
         so_far = np.exp(outcome - r[:, place])
-        part = from_year_so_far(so_far, _ratios(r[:, :place], classes, table, month))
+        part = _ahead(np.log(so_far), _ratios(r[:, :place], classes, table, month))
         correlation, stretch = link(errors, month)
-        both = combine(part, annual, correlation, stretch)
-        plain = combine(part, annual, correlation)
+        both = _combine(part, annual, correlation, stretch)
+        plain = _combine(part, annual, correlation)
         points = {
             "last_share": r[:, place - 1],
             "mean_share": np.nanmean(r[:, :place], axis=1),
@@ -133,7 +132,7 @@ def score_year(months: Months, place: int, table: pd.DataFrame, errors: pd.DataF
     return pd.concat(found, ignore_index=True).assign(year=int(months.years[place]))
 
 
-def _prepare(months: Months, place: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Total]:
+def _prepare(months: Months, place: int) -> tuple[NDArray[np.intp], NDArray[np.intp], _Total]:
     """Flows that the year before knew and whose year then was complete, their size class and yearly forecast."""
     levels = months.levels()
     known = np.flatnonzero(~np.isnan(levels.log[:, :place]).all(axis=1))
@@ -146,8 +145,7 @@ def _prepare(months: Months, place: int) -> tuple[NDArray[np.intp], NDArray[np.i
     # The part of the yearly law that is the flow's own: without the share whose variance is redrawn from the class, so
     # that it is a Student-t.
     of, last = select(fitted.models[USED], usable), levels.log[flows[usable], place - 1]
-    annual = Total(last + law.location(of, 1), law.spread(of, 1), of.df)
-    return flows[usable], fitted.classes[usable], annual
+    return flows[usable], fitted.classes[usable], _ahead(last, of)
 
 
 def _ratios(own: Array, classes: NDArray[np.intp], table: pd.DataFrame, month: int) -> Posterior:
@@ -161,7 +159,7 @@ def _ratios(own: Array, classes: NDArray[np.intp], table: pd.DataFrame, month: i
     return ratio_model(own, Prior(**stacked, source=""))
 
 
-def _probit(total: Total, outcome: Array) -> Array:
+def _probit(total: _Total, outcome: Array) -> Array:
     """Probit of the PIT: standard normal if the forecasts are calibrated."""
     pit = stdtr(total.df, (outcome - total.location) / total.scale)
     return ndtri(np.clip(pit, _EDGE, 1 - _EDGE))
@@ -209,7 +207,7 @@ LEAST_BETWEEN = 0.1
 record is never ignored."""
 
 
-def estimate(ratio: Array, classes: NDArray[np.intp]) -> pd.DataFrame:
+def _estimate(ratio: Array, classes: NDArray[np.intp]) -> pd.DataFrame:
     """Hyperparameters of ln(total / year so far) by size class and month.
 
     `ratio` has shape (series, years, 11), NaN where unknown; `classes` are −1 where none is known. Frame: size_class,

@@ -6,7 +6,6 @@ or *not known* is a fact about the panel, stated in `Panel`.
 """
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,12 +53,10 @@ def read_panel(path: str | Path, missing_years: Collection[int] = ()) -> pd.Data
     if panel.empty:
         raise UserError(f"{name}: found no rows, expected a panel")
     _check_rows(name, panel)
-    present = set(panel["year"].unique().tolist())
-    first, last = int(min(present)), int(max(present))
-    if gaps := sorted(set(range(first, last + 1)) - present - set(missing_years)):
-        listed = ", ".join(map(str, gaps))
+    first, last = int(panel["year"].min()), int(panel["year"].max())
+    if gaps := sorted(set(range(first, last + 1)) - {*panel["year"].unique(), *missing_years}):
         raise UserError(
-            f"{name}: found no row at all for {listed}; expected every year from {first} to {last}"
+            f"{name}: found no row at all for {', '.join(map(str, gaps))}; expected every year from {first} to {last}"
             " (growth is not computed across a gap)"
         )
     return panel[[*_key(panel), "year", "value_usd"]]
@@ -127,24 +124,14 @@ def to_levels(panel: pd.DataFrame, breaks: Collection[int] = ()) -> Levels:
     return Levels(wide.index.to_frame(index=False), years, log, growth)
 
 
-@dataclass(frozen=True)
-class Panel:
-    """What has to be known about a panel beside its rows.
+class Panel(NamedTuple):
+    """What has to be known about a panel beside its rows."""
 
-    Parameters
-    ----------
-    name : short name, used in the tables that are kept.
-    file : file name in the folder of panels.
-    absent_is_zero : whether a flow without a row is known to be no trade.
-    missing_years : calendar years that the panel lacks on purpose.
-    breaks : years whose growth on the year before mixes two sources.
-    """
-
-    name: str
+    name: str  # in the tables that are kept
     file: str
-    absent_is_zero: bool = False
-    missing_years: tuple[int, ...] = ()
-    breaks: tuple[int, ...] = ()
+    absent_is_zero: bool = False  # whether a flow without a row is known to be no trade
+    missing_years: tuple[int, ...] = ()  # that the panel lacks on purpose
+    breaks: tuple[int, ...] = ()  # years whose growth on the year before mixes two sources
 
 
 BACI = Panel("BACI", "baci_pairs_2000_2020.parquet", absent_is_zero=True)
@@ -161,8 +148,7 @@ WDI = Panel("WDI", "wdi_goods_trade_1960_2024.parquet")
 
 def load(panel: Panel, folder: str | Path) -> Levels:
     """Read one of the yearly panels from a folder and turn it into arrays."""
-    rows = read_panel(Path(folder) / panel.file, panel.missing_years)
-    return to_levels(rows, panel.breaks)
+    return to_levels(read_panel(Path(folder) / panel.file, panel.missing_years), panel.breaks)
 
 
 HS2 = "russia_partner_hs2_2000_2020.parquet"
@@ -196,7 +182,7 @@ class Months(NamedTuple):
         return Levels(self.keys, self.years, log, np.diff(log, axis=1))
 
 
-def read_monthly(path: str | Path) -> pd.DataFrame:
+def _read_monthly(path: str | Path) -> pd.DataFrame:
     """Read a tidy monthly panel and refuse it, with the reason and an example, if it is not one."""
     name, columns = Path(path).name, [*KEY, "year", "month", "value_usd"]
     panel = _read(path, columns)[columns]
@@ -205,7 +191,7 @@ def read_monthly(path: str | Path) -> pd.DataFrame:
     return panel.astype(dict.fromkeys(KEY, str))
 
 
-def to_months(panels: dict[str, pd.DataFrame]) -> Months:
+def _to_months(panels: dict[str, pd.DataFrame]) -> Months:
     """Panels by name, stacked into arrays over the whole span of their years."""
     rows = pd.concat([panel.assign(panel=name) for name, panel in panels.items()], ignore_index=True)
     series = rows.groupby(["panel", *KEY], sort=False)
@@ -219,27 +205,20 @@ def to_months(panels: dict[str, pd.DataFrame]) -> Months:
 
 def load_monthly(folder: str | Path) -> Months:
     """Read both monthly panels from a folder."""
-    return to_months({name: read_monthly(Path(folder) / file) for name, file in MONTHLY.items()})
+    return _to_months({name: _read_monthly(Path(folder) / file) for name, file in MONTHLY.items()})
 
 
-class Known(NamedTuple):
-    """What a panel must hold to be the one that data/reference was computed from."""
+MEASURES = ("rows", "series", "years", "usd_bn")
 
-    rows: int
-    series: int
-    years: tuple[int, int]
-    usd_bn: float
-
-
-KNOWN = {
-    BACI.file: Known(581_494, 38_146, (2000, 2020), 277_008.2),
-    OEC.file: Known(820_435, 42_147, (1962, 2014), 230_207.9),
-    WDI.file: Known(15_310, 398, (1960, 2024), 841_231.2),
-    HS2: Known(173_966, 11_074, (2000, 2020), 9_600.6),
-    MONTHLY["UK"]: Known(109_131, 455, (1997, 2026), 29_237.5),
-    MONTHLY["IMF"]: Known(50_376, 420, (2011, 2020), 117_464.0),
+KNOWN: dict[str, tuple[int, int, tuple[int, int], float]] = {
+    BACI.file: (581_494, 38_146, (2000, 2020), 277_008.2),
+    OEC.file: (820_435, 42_147, (1962, 2014), 230_207.9),
+    WDI.file: (15_310, 398, (1960, 2024), 841_231.2),
+    HS2: (173_966, 11_074, (2000, 2020), 9_600.6),
+    MONTHLY["UK"]: (109_131, 455, (1997, 2026), 29_237.5),
+    MONTHLY["IMF"]: (50_376, 420, (2011, 2020), 117_464.0),
 }
-"""By file: rows, series, first and last year, and the sum of all values in billion US dollars."""
+"""By file what the panels held from which data/reference was computed: `MEASURES`, of years the first and the last."""
 
 
 def check(folder: str | Path) -> list[str]:
@@ -248,18 +227,15 @@ def check(folder: str | Path) -> list[str]:
     for file, known in KNOWN.items():
         try:
             gaps, path = OEC.missing_years if file == OEC.file else (), Path(folder) / file
-            panel = read_monthly(path) if file in MONTHLY.values() else read_panel(path, gaps)
+            panel = _read_monthly(path) if file in MONTHLY.values() else read_panel(path, gaps)
         except UserError as error:
             faults.append(str(error))
             continue
         years = int(panel["year"].min()), int(panel["year"].max())
         total = round(float(panel["value_usd"].sum()) / 1e9, 1)
-        found = Known(len(panel), len(panel[_key(panel)].drop_duplicates()), years, total)
-        faults += [
-            f"{file}: {what}: found {mine}, expected {right}"
-            for what, mine, right in zip(Known._fields, found, known, strict=True)
-            if mine != right
-        ]
+        found = (len(panel), len(panel[_key(panel)].drop_duplicates()), years, total)
+        pairs = zip(MEASURES, found, known, strict=True)
+        faults += [f"{file}: {what}: found {a}, expected {b}" for what, a, b in pairs if a != b]
     return faults
 
 

@@ -13,7 +13,7 @@ from lib.evidence import ANALOGUES
 from lib.reference import Array, pick_class, size_class
 from lib.research import backtest, classes, panels
 from lib.research.classes import estimate
-from lib.research.panels import BACI, HS2, Levels, Progress, Tables, bounds, first_columns, to_levels
+from lib.research.panels import BACI, HS2, KEY, Levels, Progress, Tables, bounds, first_columns, to_levels
 
 HORIZONS = (1, 2, 3, 5)
 
@@ -21,7 +21,7 @@ MAIN_CLASS = 2
 """Weights are estimated on sub-flows of this size class and above (10 mn USD)."""
 
 
-def estimate_weight(
+def _estimate_weight(
     sub: Levels, parent: Levels, parent_of: NDArray[np.intp], origins: Iterable[int]
 ) -> pd.DataFrame:
     """How much of a parent's shrunk difference from its class its sub-flows share in the years after each origin.
@@ -36,11 +36,10 @@ def estimate_weight(
         now = int(np.searchsorted(sub.years, origin))
         classes = size_class(np.exp(sub.log[:, now]))
         difference = _differences(parent, origin)[parent_of]
-        used = (classes >= MAIN_CLASS) & ~np.isnan(difference)
+        used, table = (classes >= MAIN_CLASS) & ~np.isnan(difference), estimate(sub, origin)
         for horizon in HORIZONS:
             if now + horizon < len(sub.years):
                 outcome = backtest.realised(sub, [now], horizon, "average", True)[:, 0]
-                table = estimate(sub, origin)
                 score = [
                     _brier(table, classes[used], weight * difference[used], outcome[used], horizon)
                     for weight in (0, 1)
@@ -90,7 +89,7 @@ def _brier(
     return float(np.concatenate(scores).mean())
 
 
-def estimate_spread(
+def _estimate_spread(
     sub: Levels, whole: Levels, whole_of: NDArray[np.intp], last_years: Iterable[int]
 ) -> pd.DataFrame:
     """Yearly changes of log shares by size class of the part, from the years up to each of `last_years`.
@@ -113,7 +112,7 @@ def weights(folder: Path, progress: Progress = iter) -> Tables:
         "HS chapter in Russia's trade with a partner": (HS2, ["partner", "flow"]),
     }
     tables = [
-        estimate_weight(*_parts_and_wholes(folder, *job), range(2005, 2019)).assign(analogue=analogue)
+        _estimate_weight(*_parts_and_wholes(folder, *job), range(2005, 2019)).assign(analogue=analogue)
         for analogue, job in progress(list(jobs.items()))
     ]
     return {"parent_weights.csv": first_columns(pd.concat(tables), "analogue")}
@@ -123,7 +122,7 @@ def spreads(folder: Path, progress: Progress = iter) -> Tables:
     """Step: how the share of a part in its whole moves from year to year."""
     jobs = [(BACI.file, ["reporter", "flow"]), (BACI.file, ["partner", "flow"]), (HS2, ["partner", "flow"])]
     tables = [
-        estimate_spread(*_parts_and_wholes(folder, *job), range(2008, 2021)).assign(analogue=analogue)
+        _estimate_spread(*_parts_and_wholes(folder, *job), range(2008, 2021)).assign(analogue=analogue)
         for analogue, job in progress(list(zip(ANALOGUES, jobs, strict=True)))
     ]
     return {"part_spreads.csv": first_columns(pd.concat(tables), "analogue")}
@@ -132,10 +131,9 @@ def spreads(folder: Path, progress: Progress = iter) -> Tables:
 def _parts_and_wholes(folder: Path, file: str, by: list[str]) -> tuple[Levels, Levels, NDArray[np.intp]]:
     """The flows of a panel, their totals by some names, and the row of each flow's total."""
     panel = panels.read_panel(folder / file)
-    names = ("reporter", "partner", "flow")
-    rows = panel.assign(**{c: panel[c].astype(str) for c in names})
+    rows = panel.assign(**{c: panel[c].astype(str) for c in KEY})
     totals = rows.groupby([*by, "year"], as_index=False)["value_usd"].sum()
-    totals = totals.assign(**{c: "all" for c in names if c not in by})
+    totals = totals.assign(**{c: "all" for c in KEY if c not in by})
     sub, total = to_levels(panel), to_levels(totals)
     row_of = pd.Series(range(len(total.keys)), index=pd.MultiIndex.from_frame(total.keys[by]))
     return sub, total, row_of[pd.MultiIndex.from_frame(sub.keys[by])].to_numpy()

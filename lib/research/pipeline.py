@@ -61,7 +61,6 @@ def build(
     out: str | Path | None = None,
     only: Iterable[str] = (),
     fresh: bool = False,
-    progress: bool = True,
 ) -> dict[str, str]:
     """Compute the steps (all, or `only` some) of which something has changed, or all of these if `fresh`.
 
@@ -75,16 +74,16 @@ def build(
     ran = {}
     for name, step in STEPS.items():
         if name in chosen and (why := "asked for" if fresh else _reason(name, step, folder, out)):
-            _run(name, step, folder, out, progress)
+            _run(name, step, folder, out)
             ran[name] = why
     return ran
 
 
-def _run(name: str, step: Step, folder: Path, out: Path, progress: bool) -> None:
+def _run(name: str, step: Step, folder: Path, out: Path) -> None:
     """Load, compute, save, and note what the step rested on."""
-    code = code_of(step)
+    code = _code_of(step)
     with _noted_files() as opened:
-        tables = step(folder, _bar(name) if progress else iter)
+        tables = step(folder, _bar(name))
     _save_all(tables, out)
     files = {label: _hash(path) for label, path in sorted(_inputs(opened, folder).items())}
     built = _built(out) | {name: {"code": code, "files": files, "made": list(tables)}}
@@ -99,7 +98,7 @@ def _reason(name: str, step: Step, folder: Path, out: Path) -> str:
     note = _built(out).get(name)
     if note is None:
         return "never run here"
-    if note["code"] != code_of(step):
+    if note["code"] != _code_of(step):
         return "its code changed"
     for label, digest in note["files"].items():
         place, _, file = label.partition("/")
@@ -109,7 +108,7 @@ def _reason(name: str, step: Step, folder: Path, out: Path) -> str:
     return f"{lost[0]} is missing" if lost else ""
 
 
-def code_of(step: Step) -> str:
+def _code_of(step: Step) -> str:
     """The hash of what a step's module and all modules of `lib` that it imports do."""
     return meaning.hash_modules(meaning.imported_modules(f"import {step.__module__}"))[:16]
 
@@ -118,21 +117,18 @@ def code_of(step: Step) -> str:
 
 _listening: list[set[str]] = []
 
-_hooked = False
-
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if _listening and event == "open" and isinstance(arguments[0], str | bytes | os.PathLike):
         _listening[-1].add(os.fsdecode(arguments[0]))
 
 
+sys.addaudithook(_hook)  # PEP 578: it stays for good, so one is enough
+
+
 @contextmanager
 def _noted_files() -> Iterator[set[str]]:
     """The names of all files that Python opens meanwhile; nothing is remembered from before, so all are opened."""
-    global _hooked
-    if not _hooked:  # an audit hook (PEP 578) stays for good: one is enough
-        sys.addaudithook(_hook)
-        _hooked = True
     _forget()
     _listening.append(set())
     try:
@@ -190,16 +186,15 @@ def _built(out: Path) -> dict[str, Any]:
 def _bar(name: str) -> Progress:
     from tqdm import tqdm
 
-    return lambda items: tqdm(items, desc=name, unit="part")
+    return lambda items: tqdm(items, desc=name, unit="part", disable=None)  # none where nobody watches
 
 
 def _save_all(tables: Tables, out: Path) -> list[Path]:
     """Write tables by their names into a folder, which is made; gives their paths."""
-    paths = [out / name for name in tables]
-    for path, table in zip(paths, tables.values(), strict=True):
-        make_folder(path.parent)
-        save(table, path)
-    return paths
+    for name, table in tables.items():
+        make_folder((out / name).parent)
+        save(table, out / name)
+    return [out / name for name in tables]
 
 
 # --- a panel of the user's own ---

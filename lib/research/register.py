@@ -14,13 +14,12 @@ import pandas as pd
 
 from lib.analysis import register
 from lib.figures import load_targets
-from lib.research.panels import Progress, Tables, bounds
+from lib.research.panels import Progress, Tables, bounds, first_columns
 
 SUREST = 0.01
 """No probability is closer to 0 or 1 in the log score: it would hang on a single target."""
 
 DRAWS = 1000
-
 
 SCHEMES: dict[str, tuple[str, Callable[[pd.DataFrame, Any], Any]]] = {
     "other governments": ("reporter", lambda rows, one: rows["reporter"] != one),
@@ -31,7 +30,7 @@ SCHEMES: dict[str, tuple[str, Callable[[pd.DataFrame, Any], Any]]] = {
 which rows may teach it. "Other governments" still share the shocks of a year, so it flatters."""
 
 
-def predictions(rows: pd.DataFrame, scheme: str, prior_sd: float = register.PRIOR_SD) -> pd.DataFrame:
+def _predictions(rows: pd.DataFrame, scheme: str, prior_sd: float = register.PRIOR_SD) -> pd.DataFrame:
     """Probability of each target from targets that may teach it, one column a forecast."""
     by, may_teach = SCHEMES[scheme]
     found = pd.DataFrame(index=rows.index, columns=["model", "stretch alone"], dtype=float)
@@ -52,13 +51,12 @@ def _score(rows: pd.DataFrame) -> pd.DataFrame:
 
     The gain is the base rate's Brier score minus the forecast's (positive: better than the base rate).
     """
-    tables = [_scores_of(predictions(rows, scheme), rows).assign(scheme=scheme) for scheme in SCHEMES]
+    tables = [_scores_of(_predictions(rows, scheme), rows).assign(scheme=scheme) for scheme in SCHEMES]
     scheme = "other governments"
     for sd in (0.25, 1.0):  # other priors
-        table = _scores_of(predictions(rows, scheme, sd), rows).query("forecast == 'model'")
+        table = _scores_of(_predictions(rows, scheme, sd), rows).query("forecast == 'model'")
         tables.append(table.assign(forecast=f"model, prior {sd:g}", scheme=scheme))
-    table = pd.concat(tables, ignore_index=True)
-    return table[["scheme", *[c for c in table if c != "scheme"]]]
+    return first_columns(pd.concat(tables, ignore_index=True), "scheme")
 
 
 def _scores_of(odds: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

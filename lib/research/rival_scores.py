@@ -5,7 +5,11 @@ of each size class from 10 mn USD at each of `ORIGINS`, with ten or more consecu
 and on all yearly series of M3 and Tourism with as many.
 """
 
+import multiprocessing as mp
+import os
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,14 +28,9 @@ from lib.research.trade_scores import CONTESTS, MAIN_CLASS, OLD_LAST, in_single_
 NAMES = tuple(name for name in MODELS if name != "drift")  # which is in every score table anyway
 
 ORIGINS = range(2008, 2016)
-
 PER_CLASS = 40
-
 HORIZONS = (1, 2, 3, 4, 5)
-
 MIN_LEVELS = 10
-
-SEED = 20_131_215
 
 
 def competitors(folder: Path, progress: Progress = iter) -> Tables:
@@ -40,13 +39,11 @@ def competitors(folder: Path, progress: Progress = iter) -> Tables:
     Columns: panel, origin, horizon, goal, model, n, rate, p (mean), brier, fallback (share of fits that gave way to
     the drift model; NaN for models without a fit).
     """
-    jobs = [*_trade_jobs(folder), *_contest_jobs()]
-    records = [_recent(series) for job in jobs for series in job.log]
-    fits = _fit_all(records, progress)
-    parts, done = [], 0
+    jobs = list(_jobs(folder))
+    fits = iter(_fit_all([_recent(series) for job in jobs for series in job.log], progress))
+    parts = []
     for job in jobs:
-        own = fits[done : done + len(job.log)]
-        done += len(own)
+        own = list(islice(fits, len(job.log)))
         for horizon, (batch, base) in job.batches.items():
             scores = _score(horizon, batch, base, own)
             parts.append(scores.assign(panel=job.panel, origin=batch.origin))
@@ -61,15 +58,12 @@ class _Job(NamedTuple):
     log: Array
 
 
-def _trade_jobs(folder: str | Path) -> Iterable[_Job]:
+def _jobs(folder: Path) -> Iterable[_Job]:
     levels, old = panels.load(panels.BACI, folder), until(panels.load(panels.OEC, folder), OLD_LAST)
     counts = {h: backtest.count_starts(levels, "average", h, True) for h in HORIZONS}
     long = {h: backtest.count_starts(old, "average", h, False) for h in HORIZONS}
     for origin in ORIGINS:
         yield _job("BACI", levels, backtest.fit_all(levels, origin), counts, long)
-
-
-def _contest_jobs() -> Iterable[_Job]:
     for name in CONTESTS:
         levels = trade_scores.load_contest(name)
         horizons = [h for h in HORIZONS if h <= levels.years[-1]]
@@ -86,7 +80,7 @@ def _job(
     usable = ~np.isnan(recent).any(axis=1) & ((one.classes >= MAIN_CLASS) | (one.classes < 0))
     rows = np.flatnonzero(usable)
     if trade:
-        rows = backtest.sample(one.classes, rows, PER_CLASS, seed=SEED + one.origin)
+        rows = backtest.sample(one.classes, rows, PER_CLASS, seed=20_131_215 + one.origin)
     batches = {}
     for horizon, counted in counts.items():
         outcome = backtest.realised(levels, [now], horizon, "average", trade)[one.flows, 0]
@@ -106,10 +100,6 @@ Fit = dict[str, tuple[Array, bool]]
 
 
 def _fit_all(records: list[Array], progress: Callable) -> list[Fit]:
-    import multiprocessing as mp
-    import os
-    from concurrent.futures import ProcessPoolExecutor
-
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two processes with two threads each are slower
     with ProcessPoolExecutor(2, mp_context=mp.get_context("spawn")) as pool:
         return list(progress(pool.map(_fit_one, records, chunksize=8)))

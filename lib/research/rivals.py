@@ -8,8 +8,7 @@ result says so.
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -23,7 +22,7 @@ from lib.law import Law
 from lib.reference import Array
 
 
-class UnusableError(Exception):
+class _UnusableError(Exception):
     """Why a fitted model cannot be used."""
 
 
@@ -39,7 +38,7 @@ class Forecast(NamedTuple):
 
 def _gaussian(location: Array, covariance: Array) -> Law:
     if not (np.isfinite(location).all() and np.isfinite(covariance).all()):
-        raise UnusableError("its forecast is not finite")
+        raise _UnusableError("its forecast is not finite")
     years = tuple(range(1, location.size + 1))
     return Law(years, np.ones(1), np.asarray(location)[None], np.asarray(covariance)[None])
 
@@ -48,7 +47,7 @@ def _fit_ets(x: Array, **trend: Any) -> Any:
     from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
     if x.size < 10:
-        raise UnusableError(f"ETS finds its starting values from ten levels, not {x.size}")
+        raise _UnusableError(f"ETS finds its starting values from ten levels, not {x.size}")
     # A Series: on an array the results cannot be predicted from.
     return _fit_checked(lambda: ETSModel(pd.Series(x), **trend).fit(disp=False))
 
@@ -62,7 +61,7 @@ def _ets_path(result: Any, horizon: int) -> Law:
     return _gaussian(location, result.scale * _moving_average(np.r_[1.0, passed_on]))
 
 
-def arima_drift_law(x: Array, horizon: int) -> Law:
+def _arima_drift_law(x: Array, horizon: int) -> Law:
     """ARIMA with drift: (0,1,0), (0,1,1) or (1,1,0) by AICc.
 
     The drift is a state with a diffuse start, not a parameter, so that its uncertainty is in the forecast:
@@ -80,7 +79,7 @@ def arima_drift_law(x: Array, horizon: int) -> Law:
     return _state_space_path(best.filter_results, designs)
 
 
-def uc_law(x: Array, horizon: int) -> Law:
+def _uc_law(x: Array, horizon: int) -> Law:
     """Unobserved components: local level with a deterministic drift (Harvey 1989), uncertain as a state."""
     from statsmodels.tsa.statespace.structural import UnobservedComponents
 
@@ -107,7 +106,7 @@ def _state_space_path(kalman: Any, designs: Array) -> Law:
     return _gaussian(location, scale + kalman.obs_cov[0, 0, -1] * np.eye(horizon))
 
 
-def theta_law(x: Array, horizon: int) -> Law:
+def _theta_law(x: Array, horizon: int) -> Law:
     """Theta: exponential smoothing with half the slope of the trend line (Hyndman & Billah 2003).
 
     The law is that of the IMA(1,1) behind it, variance × (1 + (h − 1) alpha²), with the mean square of its one-step
@@ -143,44 +142,34 @@ def _moving_average(weights: Array) -> Array:
 
 def _best(candidates: Sequence[Callable[[], Any]]) -> Any:
     """Fit of least AICc among the candidates that converge; the last one's trouble if none does."""
-    results, trouble = [], None
+    results, troubles = [], []
     for estimate in candidates:
         try:
             results.append(estimate())
-        except UnusableError as error:
-            trouble = error
-    if trouble is not None and not results:
-        raise trouble
+        except _UnusableError as error:
+            troubles.append(error)
+    if not results:
+        raise troubles[-1]
     return min(results, key=lambda result: result.aicc)
 
 
 def _fit_checked(estimate: Callable[[], Any]) -> Any:
     """Return what `estimate` does, if its optimiser converged and the library could do its sums."""
-    try:
-        with _known_warnings() as caught:
-            result = estimate()
-    except (np.linalg.LinAlgError, FloatingPointError, ValueError) as error:
-        raise UnusableError(f"statsmodels failed: {error}") from error
-    outcome = getattr(result, "mle_retvals", None) or {}
-    if any("Convergence" in category for category in caught) or not outcome.get("converged", True):
-        raise UnusableError("the optimiser did not converge")
-    return result
-
-
-@contextmanager
-def _known_warnings() -> Iterator[list[str]]:
-    """Collect the categories of warnings that fits are known to give; pass on all others."""
     from statsmodels.tools.sm_exceptions import ConvergenceWarning, EstimationWarning
 
-    caught: list[str] = []
-    with warnings.catch_warnings(record=True) as raised:
-        warnings.simplefilter("always")
-        yield caught
-    for one in raised:
-        if issubclass(one.category, (ConvergenceWarning, EstimationWarning, RuntimeWarning)):
-            caught.append(one.category.__name__)  # EstimationWarning: other starting values were taken
-        else:
-            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.simplefilter("ignore", EstimationWarning)  # other starting values were taken
+        warnings.simplefilter("error", ConvergenceWarning)
+        try:
+            result = estimate()
+        except ConvergenceWarning:
+            raise _UnusableError("the optimiser did not converge") from None
+        except (np.linalg.LinAlgError, FloatingPointError, ValueError) as error:
+            raise _UnusableError(f"statsmodels failed: {error}") from error
+    if not (getattr(result, "mle_retvals", None) or {}).get("converged", True):
+        raise _UnusableError("the optimiser did not converge")
+    return result
 
 
 BLOW_UP = 5.0
@@ -202,27 +191,27 @@ def forecast(name: str, levels: ArrayLike, horizon: int) -> Forecast:
     try:
         found = MODELS[name](z, horizon)
         _refuse_absurd(found, z)
-    except UnusableError as reason:
-        fallback, found = f"drift, because {reason}", drift_law(z, horizon)
+    except _UnusableError as reason:
+        fallback, found = f"drift, because {reason}", _drift_law(z, horizon)
     scaled = replace(found, means=unit * found.means, covariances=unit**2 * found.covariances)
     return Forecast(scaled, fallback)
 
 
-def drift_law(x: Array, horizon: int) -> Law:
+def _drift_law(x: Array, horizon: int) -> Law:
     """Random walk with drift under a flat prior, drift uncertainty included (`lib.law.posterior`)."""
     ahead = law.from_posterior(law.posterior(np.diff(x), None, half_life=np.inf), 0, 1.0, horizon)
     return replace(ahead, means=x[-1] + ahead.means)
 
 
 MODELS: dict[str, Callable[[Array, int], Law]] = {
-    "drift": drift_law,
+    "drift": _drift_law,
     # Exponential smoothing with additive errors: A,N,N or A,A,N by AICc (Hyndman et al. 2008); with a damped additive
     # trend, A,Ad,N (Gardner & McKenzie 1985).
     "ets": lambda x, h: _ets_path(_best([lambda: _fit_ets(x), lambda: _fit_ets(x, trend="add")]), h),
     "ets_damped": lambda x, h: _ets_path(_fit_ets(x, trend="add", damped_trend=True), h),
-    "arima_drift": arima_drift_law,
-    "uc": uc_law,
-    "theta": theta_law,
+    "arima_drift": _arima_drift_law,
+    "uc": _uc_law,
+    "theta": _theta_law,
 }
 """Name → law of the path that follows a series; each takes values on the modelling scale and a horizon."""
 
@@ -231,10 +220,8 @@ def _refuse_absurd(found: Law, z: Array) -> None:
     """Refuse a law that blows up (`BLOW_UP`) or is certain (z ends at 0, growth has sd 1)."""
     variance = found.covariances[0].diagonal()
     if np.min(variance) < _SHARPEST**2:
-        raise UnusableError("it fits the record without error, so its intervals mean nothing")
+        raise _UnusableError("it fits the record without error, so its intervals mean nothing")
     reach = np.abs(found.means[0]) + 1.96 * np.sqrt(variance)
     limit = BLOW_UP * np.abs(np.diff(z)).max() * np.arange(1, variance.size + 1)
-    if np.any(reach > limit):
-        year = int(np.argmax(reach / limit))
-        times = reach[year] / limit[year] * BLOW_UP
-        raise UnusableError(f"it blows up: {times:.3g} times the largest change on record a year")
+    if (most := np.max(reach / limit)) > 1:
+        raise _UnusableError(f"it blows up: {most * BLOW_UP:.3g} times the largest change on record a year")

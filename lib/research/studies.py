@@ -20,12 +20,14 @@ Oil is not a commodity code of its own in the panel: chapter 27 holds mineral fu
 The price of all of them is taken to move with Brent.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import nnls
 
 from lib import figures as fig
 from lib import reference
@@ -34,7 +36,7 @@ from lib.research import panels
 from lib.research.panels import BACI, HS2, Levels, Progress, Tables, bounds, first_columns
 
 
-class Placebo(NamedTuple):
+class _Placebo(NamedTuple):
     """A synthetic control and its placebo test in space.
 
     `weights` of the donors (each at least 0, sum 1); `gaps`, flow minus synthetic by year, and `placebo_gaps`, those
@@ -49,40 +51,38 @@ class Placebo(NamedTuple):
     p: float
 
 
-def simplex_weights(target: ArrayLike, donors: ArrayLike) -> Array:
+def _simplex_weights(target: ArrayLike, donors: ArrayLike) -> Array:
     """Weights of at least 0 that sum to 1 and make donors (features, donors) @ weights closest to the target (features,).
 
     The point of least norm in the convex hull of donors − target. With a row of ones added, non-negative least
     squares (Lawson & Hanson 1974) gives a multiple u = w / (1 + ‖(donors − target) w‖²) of the weights w, so that
     u / Σu is exact: min over s of s²c + (s − 1)² is c / (1 + c), which rises with c.
     """
-    from scipy.optimize import nnls
-
     a = np.asarray(donors, dtype=float) - np.asarray(target, dtype=float)[:, None]
     scale = np.sqrt(np.mean(a**2)) or 1.0  # the trick is exact at any scale, but best conditioned near one
     solution, _ = nnls(np.vstack([a / scale, np.ones(a.shape[1])]), np.append(np.zeros(len(a)), 1.0))
     return solution / solution.sum()
 
 
-def gaps(flow: ArrayLike, donors: ArrayLike, before: int) -> tuple[Array, Array]:
+def _gaps(flow: ArrayLike, donors: ArrayLike, before: int) -> tuple[Array, Array]:
     """Weights from the first `before` years, and the gap of the flow to its synthetic control in all years.
 
     `flow` holds log levels, shape (years,), `donors` those of others, shape (donors, years), both without a gap.
     """
     y, x = np.asarray(flow, dtype=float), np.asarray(donors, dtype=float)
     y, x = y - y[:before].mean(), x - x[:, :before].mean(axis=1, keepdims=True)
-    weights = simplex_weights(y[:before], x[:, :before].T)
+    weights = _simplex_weights(y[:before], x[:, :before].T)
     return weights, y - weights @ x
 
 
-def placebo_test(flow: ArrayLike, donors: ArrayLike, before: int) -> Placebo:
-    """Synthetic control of a flow (as in `gaps`), and of each donor in its place from the flow and the other donors."""
+def _placebo_test(flow: ArrayLike, donors: ArrayLike, before: int) -> _Placebo:
+    """Synthetic control of a flow (as in `_gaps`), and of each donor in its place from the flow and the other donors."""
     everything = np.vstack([np.asarray(flow, dtype=float)[None], np.asarray(donors, dtype=float)])
-    found = [gaps(row, np.delete(everything, place, axis=0), before) for place, row in enumerate(everything)]
+    found = [_gaps(row, np.delete(everything, place, axis=0), before) for place, row in enumerate(everything)]
     gap = np.vstack([one for _, one in found])
     effects = gap[:, before:].mean(axis=1)
     p = float(np.mean(np.abs(effects) >= abs(effects[0]) * (1 - 1e-9)))
-    return Placebo(found[0][0], gap[0], gap[1:], float(effects[0]), p)
+    return _Placebo(found[0][0], gap[0], gap[1:], float(effects[0]), p)
 
 
 POOLS = ("same exporter", "same importer", "other pairs")  # the last of like size
@@ -118,8 +118,8 @@ EVENTS = (
 )
 
 
-def policy_study(folder: str | Path, progress: Progress = iter) -> Tables:
-    """Step: all `EVENTS` with all pools.
+def policy_study(folder: str | Path, progress: Progress = iter, events: Sequence[Event] = EVENTS) -> Tables:
+    """Step: all `events` with all pools.
 
     ``policy_tests.csv``: one row an event, flow and pool: year, before and after (years),
     donors, fit (root mean square gap before, log), effect (mean gap after, log), placebo_low and placebo_high
@@ -129,9 +129,9 @@ def policy_study(folder: str | Path, progress: Progress = iter) -> Tables:
     """
     levels = panels.load(BACI, folder)
     tests, gaps, weights = [], [], []
-    for event in progress(EVENTS):
+    for event in progress(events):
         for pool in POOLS:
-            flow, donors = find_donors(levels, event, pool)
+            flow, donors = _find_donors(levels, event, pool)
             found = _test(levels, flow, donors, event.year, event.after)
             key = {"event": event.name, "exporter": event.exporter, "importer": event.importer, "pool": pool}
             tests.append({**key, **_summary(levels, flow, donors, event, found)})
@@ -147,7 +147,7 @@ def policy_study(folder: str | Path, progress: Progress = iter) -> Tables:
     return dict(zip(("policy_tests.csv", "policy_gaps.csv", "policy_weights.csv"), tables, strict=True))
 
 
-def find_donors(levels: Levels, event: Event, pool: str) -> tuple[int, NDArray[np.intp]]:
+def _find_donors(levels: Levels, event: Event, pool: str) -> tuple[int, NDArray[np.intp]]:
     """Row of the event's flow and rows of its donors: complete series, by years before it the largest or most alike."""
     keys = levels.keys
     exporter, importer = keys["reporter"].to_numpy(), keys["partner"].to_numpy()
@@ -166,15 +166,13 @@ def find_donors(levels: Levels, event: Event, pool: str) -> tuple[int, NDArray[n
     return flow, rows[np.argsort(distance, kind="stable")[:MOST_DONORS]]
 
 
-def _test(levels: Levels, flow: int, donors: NDArray[np.intp], year: int, after: int) -> Placebo:
+def _test(levels: Levels, flow: int, donors: NDArray[np.intp], year: int, after: int) -> _Placebo:
     before = int((levels.years < year).sum())
     end = before + after
-    return placebo_test(levels.log[flow, :end], levels.log[donors, :end], before)
+    return _placebo_test(levels.log[flow, :end], levels.log[donors, :end], before)
 
 
-def _summary(
-    levels: Levels, flow: int, donors: NDArray[np.intp], event: Event, found: Placebo
-) -> dict[str, float | int]:
+def _summary(levels: Levels, flow: int, donors: NDArray[np.intp], event: Event, found: _Placebo) -> dict:
     before = int((levels.years < event.year).sum())
     earlier = _test(levels, flow, donors, event.year - EARLIER, EARLIER)
     low, high = np.quantile(found.placebo_gaps[:, before:].mean(axis=1), [0.05, 0.95])
@@ -185,21 +183,17 @@ def _summary(
 
 
 BEFORE = (4, 6, 10)
-
 AFTER = 3
 
 CLASSES = (2, 3, 4, 5)
-"""Size classes of `lib.research.panels`: 10–100 mn, 100–500 mn, 0.5–2 bn, 2–10 bn US dollars a year."""
+"""Size classes of `lib.reference`: 10–100 mn, 100–500 mn, 0.5–2 bn, 2–10 bn US dollars a year."""
 
 PER_YEAR = 12
-
 BOOM_YEARS = 2
-
 BOOM_SHARE = 0.1
 """A boom: growth over the last two years before the event among the top tenth of the size class."""
 
 LEVEL = 0.05
-
 DRAWS = 1000
 
 
@@ -217,13 +211,13 @@ def placebo_study(folder: str | Path, progress: Progress = iter) -> Tables:
         for size in CLASSES
         for year in range(int(levels.years[0]) + before, int(levels.years[-1]) - AFTER + 2)
     ]
-    found = pd.concat([one_year(levels, *job) for job in progress(jobs)], ignore_index=True)
+    found = pd.concat([_one_year(levels, *job) for job in progress(jobs)], ignore_index=True)
     keys = ["size_class", "before", "chosen"]
     rows = [{**dict(zip(keys, key, strict=True)), **_rates(part)} for key, part in found.groupby(keys)]
     return {"placebo_rates.csv": pd.DataFrame(rows)}
 
 
-def one_year(levels: Levels, size: int, before: int, year: int) -> pd.DataFrame:
+def _one_year(levels: Levels, size: int, before: int, year: int) -> pd.DataFrame:
     """Placebo tests of an event pretended before a year: of flows of a size class, any or such as had just boomed.
 
     Frame: size_class, before (years), year, chosen, p, gap (mean of the years after, log).
@@ -240,10 +234,10 @@ def one_year(levels: Levels, size: int, before: int, year: int) -> pd.DataFrame:
         treated = rng.choice(among, min(PER_YEAR, len(among)), replace=False)
         for flow in treated:
             donors = rng.choice(rows[rows != flow], MOST_DONORS, replace=False)
-            found = placebo_test(window[flow], window[donors], before)
+            found = _placebo_test(window[flow], window[donors], before)
             parts.append({"p": found.p, "gap": found.effect, "chosen": chosen})
-    columns = ["p", "gap", "chosen"]
-    return pd.DataFrame(parts, columns=columns).assign(size_class=size, before=before, year=year)
+    found = pd.DataFrame(parts, columns=["p", "gap", "chosen"])
+    return found.assign(size_class=size, before=before, year=year)
 
 
 def _rates(tests: pd.DataFrame) -> dict[str, float]:
@@ -256,9 +250,6 @@ def _rates(tests: pd.DataFrame) -> dict[str, float]:
     rates |= {"rejected_low": float(low), "rejected_high": float(high)}
     rates |= {"rejected_up": float((hit & (tests["gap"] > 0)).mean()), "mean_gap": float(tests["gap"].mean())}
     return rates | {"gap_low": float(gap_low), "gap_high": float(gap_high)}
-
-
-FUELS = "HS27"
 
 
 def _price_and_volume(value: pd.Series, price: pd.Series) -> pd.DataFrame:
@@ -306,7 +297,7 @@ def fuel_study(folder: str | Path, _progress: Progress = iter) -> Tables:
     for flow, of in sides.items():
         rows = with_china[of]
         total = rows.groupby("year")["value_usd"].sum()
-        fuel = rows[rows["product"].astype(str) == FUELS].groupby("year")["value_usd"].sum()
+        fuel = rows[rows["product"].astype(str) == "HS27"].groupby("year")["value_usd"].sum()
         split = _fuel_contributions(fuel, total, oil.reindex(total.index)).rename_axis("year")
         parts.append(split.reset_index().assign(flow=flow))
     order = ["flow", "year", "growth", "fuel_price", "fuel_volume", "other", "fuel_share"]

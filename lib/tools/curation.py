@@ -28,7 +28,6 @@ from lib.tables import check_table, give_types, is_date, read_table
 ORDER = ["reporter", "partner", "flow", "period_start", "period_end", "unit", "published", "publisher"]
 """The order of the rows, so that an addition is one line of a diff."""
 
-PERIOD_SHAPES = "a year (2013), a quarter (2013-Q2), a month (2013-05), or first and last (2013-01..2013-10)"
 SHAPE = re.compile(r"\d{4}(-Q[1-4]|(-\d\d){0,2})", re.ASCII)
 
 Row = dict[str, str]
@@ -40,7 +39,8 @@ def read_period(text: str) -> tuple[str, str]:
     try:
         start, end = (pd.Period(SHAPE.fullmatch(side)[0]) for side in (first, last or first))  # type: ignore[index]
     except (ValueError, TypeError):  # no such day; not of this shape
-        raise UserError(f"period: found {quote(text)}, expected {PERIOD_SHAPES}") from None
+        shapes = "a year (2013), a quarter (2013-Q2), a month (2013-05), or first and last (2013-01..2013-10)"
+        raise UserError(f"period: found {quote(text)}, expected {shapes}") from None
     return start.start_time.date().isoformat(), end.end_time.date().isoformat()
 
 
@@ -55,7 +55,7 @@ def codes() -> dict[str, str]:
     return {item.name: item.code for item in economies() if item.code and item.code not in taken} | own
 
 
-def stem(reporter: str, partner: str, flow: str, start: pd.Timestamp, end: pd.Timestamp) -> str:
+def _stem(reporter: str, partner: str, flow: str, start: pd.Timestamp, end: pd.Timestamp) -> str:
     """The key of a figure without its letter: "HRB-RU-total-2013"."""
     known = codes()
     for role, name in (("reporter", reporter), ("partner", partner)):
@@ -90,15 +90,15 @@ def make_row(values: Row) -> Row:
     row = {field["name"]: "" for field in describe("figures")["schema"]["fields"]} | values
     start, end = (pd.Timestamp(row[name]) for name in ("period_start", "period_end"))
     taken = {one["figure_id"] for one in read_rows("figures")}
-    own = stem(row["reporter"], row["partner"], row["flow"], start, end)
+    own = _stem(row["reporter"], row["partner"], row["flow"], start, end)
     keys = (f"{own}-{letter_of(place)}" for place in count())
     return row | {"figure_id": next(key for key in keys if key not in taken)}
 
 
 def read_rows(table: str) -> list[Row]:
     """The rows of a table as text, in the order of the file."""
-    text = read_bytes(data_dir() / describe(table)["path"]).decode("utf-8")
-    return list(csv.DictReader(io.StringIO(text, newline="")))
+    content = read_bytes(data_dir() / describe(table)["path"])
+    return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
 
 
 def countries_to_add(row: Row) -> list[Row]:
@@ -225,7 +225,7 @@ def place_rows(name: str, kind: str, parent: str) -> list[Row]:
 def put(table: str, rows: list[Row]) -> None:
     """Write rows of a table in their places, every other to the letter as it is, and the checksum."""
     with editing():
-        write_tables(with_rows(table, rows))
+        write_tables(_with_rows(table, rows))
 
 
 def add(row: Row) -> Row:
@@ -235,11 +235,11 @@ def add(row: Row) -> Row:
         countries = countries_to_add(row)
         if found := faults(row, countries):
             raise UserError(list_faults(found))
-        write_tables(with_rows("figures", [row]) | (with_rows("reporters", countries) if countries else {}))
+        write_tables(_with_rows("figures", [row]) | (_with_rows("reporters", countries) if countries else {}))
     return row
 
 
-def with_rows(table: str, rows: list[Row]) -> dict[str, bytes]:
+def _with_rows(table: str, rows: list[Row]) -> dict[str, bytes]:
     """A table with more rows, or others of the same keys, in its order, by its path."""
     schema, by_key = describe(table)["schema"], {}
     blank = {field["name"]: "" for field in schema["fields"]}
@@ -292,7 +292,7 @@ def altered() -> dict[str, list[str]]:
     """By name of each table that differs from its checksum, how it differs from the last commit, a line a field."""
     found = {}
     for resource in read_package()["resources"]:
-        if measure(data_dir() / resource["path"]) != (resource["bytes"], resource["hash"]):
+        if measure(read_bytes(data_dir() / resource["path"])) != (resource["bytes"], resource["hash"]):
             lines = _altered_rows(resource)
             found[resource["name"]] = lines[:20] + [f"… and {len(lines) - 20} more"] * (len(lines) > 20)
     return found
@@ -303,10 +303,8 @@ def _altered_rows(resource: dict[str, Any]) -> list[str]:
     before, now = _committed(resource["path"]), read_bytes(data_dir() / resource["path"])
     if before is None:
         return ["no commit to compare it with"]
-    if before == now:
-        return ["the same as in the last commit, which has another checksum for it"]
     if resource["format"] != "csv":
-        return [f"{len(now):,} bytes, other than the {len(before):,} of the last commit"]
+        return [f"{len(now):,} bytes, in the last commit {len(before):,}"]
     try:
         added, removed, changed = compare(resource["name"], before, now)
     except ValueError as error:  # pandas finds no table in it
@@ -314,7 +312,7 @@ def _altered_rows(resource: dict[str, Any]) -> list[str]:
     lines = [f"- {name}" for name in removed.index]
     lines += [printable(f"+ {name}: {', '.join(filter(None, row))}") for name, *row in added.itertuples()]
     lines += [f"~ {name}: {column}: {quote(old)} → {quote(new)}" for name, column, old, new in changed]
-    return lines or ["the same rows, written otherwise"]
+    return lines or ["the same rows as in the last commit"]
 
 
 def compare(table: str, before: bytes, after: bytes) -> Difference:

@@ -12,7 +12,7 @@ from sampling import exhaustive, some
 import lib
 from lib import outlook
 from lib.analysis import asking
-from lib.analysis.asking import ask, ecb_rates, read_levels
+from lib.analysis.asking import _read_levels, ask, ecb_rates
 from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.package import notebooks_dir
@@ -112,7 +112,7 @@ YEARS = pd.PeriodIndex([str(year) for year in LEVELS], freq="Y")
     ],
 )
 def test_own_figures_may_come_in_any_shape(about):
-    assert read_levels(about).to_dict() == LEVELS
+    assert _read_levels(about).to_dict() == LEVELS
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_own_figures_may_come_in_any_shape(about):
 )
 def test_own_figures_that_are_none_are_refused(about, words):
     with pytest.raises(UserError) as error:
-        read_levels(about)
+        _read_levels(about)
     assert words in str(error.value)
 
 

@@ -1,8 +1,11 @@
 """Parts of growth add up exactly, whatever the numbers, and published worked examples come out."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
+from cells import made
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,19 +18,24 @@ from lib.research import studies
 positive = st.floats(0.01, 1e6)
 
 
+def currency_parts(view: movers.View) -> pd.DataFrame:
+    """What notebook 07 makes of growth in dollars."""
+    return made("07", "prices", "parts", view=view, case=view.case)
+
+
 def by_year(values, first=2000) -> pd.Series:
     return pd.Series(values, index=range(first, first + len(values)), dtype=float)
 
 
 def test_china_russia_2015_in_dollars_and_yuan():
     """Customs: −28.6 % in dollars; TASS: −27.8 % in yuan, converted month by month and not at a year's average."""
-    parts = movers.currency_parts(movers.look(DriverCase(reporter="China"))).loc[2015]
+    parts = currency_parts(movers.look(DriverCase(reporter="China"))).loc[2015]
     assert np.expm1(parts["growth"]) == pytest.approx(-0.286, abs=5e-4)
     assert np.expm1(parts["prices"] + parts["real"]) == pytest.approx(-0.278, abs=0.007)
 
 
 def test_chinas_output_at_the_prices_of_a_year_before_grew_as_published():
-    parts = movers.currency_parts(movers.look(DriverCase(reporter="China")))
+    parts = currency_parts(movers.look(DriverCase(reporter="China")))
     gdp, real, cny = (
         fig.covariate(name) for name in ("china_gdp_current_usd", "china_gdp_real_growth_pct", "cny_per_usd")
     )
@@ -37,9 +45,7 @@ def test_chinas_output_at_the_prices_of_a_year_before_grew_as_published():
 
 def test_a_gap_in_any_part_leaves_the_year_out():
     view = movers.look(DriverCase(reporter="China"))
-    whole, holed = (
-        movers.currency_parts(one) for one in (view, view._replace(usd=view.usd.drop([2010, 2015])))
-    )
+    whole, holed = (currency_parts(one) for one in (view, view._replace(usd=view.usd.drop([2010, 2015]))))
     assert set(whole.index) - set(holed.index) == {2010, 2011, 2015, 2016}
 
 
@@ -79,7 +85,7 @@ def test_fuel_contributions_add_up_to_growth(rows):
 def test_what_is_set_aside_and_the_rest_compound_to_the_whole(values, data):
     level = by_year(values)
     year = data.draw(st.integers(2001, 2000 + len(values) - 1))
-    found = movers.aside({"x": level}, year).iloc[0]
+    found = made("07", "apart", view=SimpleNamespace(family={"x": level}), set_aside=year).iloc[0]
     whole = np.log1p(found["without_year"]) * (len(values) - 2) + np.log1p(found["in_year"])
     assert whole == pytest.approx(np.log(values[-1] / values[0]), abs=1e-7)
     assert np.log1p(found["with_year"]) * (len(values) - 1) == pytest.approx(whole, abs=1e-7)

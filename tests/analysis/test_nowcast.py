@@ -17,15 +17,15 @@ from lib.errors import UserError
 from lib.evidence import ERRORS_FILE, PRIOR_FILE
 from lib.reference import Prior, read_kept
 from lib.research import nowcasts, panels
-from lib.research.nowcasts import Total
+from lib.research.nowcasts import _Total
 from lib.research.panels import Months
 
 FLAT = Prior(drift=0.0, drift_sd=1e6, variance=1.0, df=1e-9, source="")
 scales = st.floats(0.01, 1.0)
 
 
-def law(location: float, scale: float, df: float = 1e6) -> Total:
-    return Total(*(np.asarray(value, dtype=float) for value in (location, scale, df)))
+def law(location: float, scale: float, df: float = 1e6) -> _Total:
+    return _Total(*(np.asarray(value, dtype=float) for value in (location, scale, df)))
 
 
 def months(flows: int = 60, years: int = 9, noise: float = 0.1, seed: int = 0) -> Months:
@@ -93,7 +93,7 @@ def test_hyperparameters_of_a_simulated_panel_are_found_again() -> None:
     own = rng.normal(0.7, 0.06, (400, 1))
     sd = np.sqrt(0.05**2 * 12 / rng.chisquare(12, (400, 1)))
     ratio = np.repeat(rng.normal(own, sd, (400, 14))[:, :, None], 11, axis=2)
-    found = nowcasts.estimate(ratio, np.full(400, 4)).iloc[5]
+    found = nowcasts._estimate(ratio, np.full(400, 4)).iloc[5]
     assert found["mean"] == pytest.approx(0.7, abs=0.01)
     assert found["between_sd"] == pytest.approx(0.06, rel=0.15)
     assert found["variance"] == pytest.approx(0.05**2, rel=0.15)
@@ -129,14 +129,14 @@ def test_a_prior_that_cannot_be_is_refused(size: float, origin: int, month: int,
 
 def test_a_panel_too_small_to_say_anything_is_refused() -> None:
     with pytest.raises(UserError, match="found no size class of 30 series"):
-        nowcasts.estimate(months(flows=10).log_ratio(), np.full(10, 4))
+        nowcasts._estimate(months(flows=10).log_ratio(), np.full(10, 4))
 
 
 # --- the combination ---
 
 
 def test_independent_errors_give_precision_weights() -> None:
-    both = nowcasts.combine(law(1.0, 0.1), law(2.0, 0.2))
+    both = nowcasts._combine(law(1.0, 0.1), law(2.0, 0.2))
     assert float(both.location) == pytest.approx(1.2)
     assert float(both.scale) == pytest.approx(1 / np.sqrt(1 / 0.1**2 + 1 / 0.2**2))
 
@@ -144,7 +144,7 @@ def test_independent_errors_give_precision_weights() -> None:
 @given(scales, scales, st.floats(-0.95, 0.95))
 def test_the_weight_leaves_the_least_variance(one: float, two: float, correlation: float) -> None:
     # Bates & Granger (1969): no other weight between 0 and 1 does better, nor either forecast alone.
-    both = nowcasts.combine(law(0.0, one), law(0.0, two), correlation)
+    both = nowcasts._combine(law(0.0, one), law(0.0, two), correlation)
     w = np.linspace(0, 1, 201)
     variance = (1 - w) ** 2 * one**2 + w**2 * two**2 + 2 * w * (1 - w) * correlation * one * two
     assert float(both.scale) ** 2 <= variance.min() + 1e-9
@@ -153,11 +153,11 @@ def test_the_weight_leaves_the_least_variance(one: float, two: float, correlatio
 def test_bates_and_granger_variance_in_closed_form() -> None:
     one, two, r = 0.1, 0.15, 0.3
     expected = one**2 * two**2 * (1 - r**2) / (one**2 + two**2 - 2 * r * one * two)
-    assert float(nowcasts.combine(law(0, one), law(0, two), r).scale) ** 2 == pytest.approx(expected)
+    assert float(nowcasts._combine(law(0, one), law(0, two), r).scale) ** 2 == pytest.approx(expected)
 
 
 def test_stretch_widens_and_the_heavier_tail_is_kept() -> None:
-    both = nowcasts.combine(law(0, 0.1, df=5), law(0, 0.1, df=30), stretch=1.2)
+    both = nowcasts._combine(law(0, 0.1, df=5), law(0, 0.1, df=30), stretch=1.2)
     assert float(both.scale) == pytest.approx(1.2 * 0.1 / np.sqrt(2))
     assert float(both.df) == 5
 
@@ -166,7 +166,7 @@ def test_stretch_widens_and_the_heavier_tail_is_kept() -> None:
 def test_the_law_given_the_other_forecast_is_the_closed_form(one: float, two: float, r: float) -> None:
     annual = laws.Law((2020,), np.ones(1), np.full((1, 1), 0.2), np.full((1, 1, 1), two**2))
     found = laws.given_all(annual, [[1.0]], [0.0], [[one**2]], correlation=r)
-    both = nowcasts.combine(law(0.0, one), law(0.2, two), r)
+    both = nowcasts._combine(law(0.0, one), law(0.2, two), r)
     assert float(found.means[0, 0]) == pytest.approx(float(both.location), abs=1e-9)
     assert float(found.sds(2020)[0]) == pytest.approx(float(both.scale), abs=1e-9)
 
@@ -178,7 +178,7 @@ def test_simulated_years_fall_into_the_intervals_as_often_as_promised() -> None:
     sd = np.sqrt(prior.variance * prior.df / rng.chisquare(prior.df, flows))
     lasting = rng.normal(prior.drift, prior.drift_sd, flows)
     r = rng.normal(lasting[:, None], sd[:, None], (flows, 4))
-    part = nowcasts.from_year_so_far(np.ones(flows), evidence.ratio_model(r[:, :3], prior))
+    part = nowcasts._ahead(np.zeros(flows), evidence.ratio_model(r[:, :3], prior))
     for level in (0.5, 0.8, 0.95):
         inside = np.mean(
             np.abs(r[:, 3] - part.location) <= part.scale * stats.t(part.df).ppf((1 + level) / 2)
@@ -218,17 +218,17 @@ def rows(**changes: object) -> pd.DataFrame:
 def test_a_table_that_is_no_monthly_panel_is_refused(frame: pd.DataFrame, words: str, tmp_path: Path) -> None:
     frame.to_parquet(tmp_path / "mine.parquet", index=False)
     with pytest.raises(UserError, match=words):
-        panels.read_monthly(tmp_path / "mine.parquet")
+        panels._read_monthly(tmp_path / "mine.parquet")
 
 
 def test_a_panel_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.parquet: not found in"):
-        panels.read_monthly(tmp_path / "none.parquet")
+        panels._read_monthly(tmp_path / "none.parquet")
 
 
 def test_panels_are_stacked_over_all_years_and_holes_stay() -> None:
     late = rows(year=2003, reporter="C").iloc[1:]
-    found = panels.to_months({"UK": rows(), "IMF": late})
+    found = panels._to_months({"UK": rows(), "IMF": late})
     assert found.years.tolist() == [2001, 2002, 2003]
     assert found.keys["panel"].tolist() == ["UK", "IMF"]
     assert found.value.sum(axis=2)[0, 0] == pytest.approx(1.2e9)
@@ -240,8 +240,8 @@ def test_panels_are_stacked_over_all_years_and_holes_stay() -> None:
 
 def forecasts(panel: Months, place: int) -> pd.DataFrame:
     """Centres of all forecasts of a year, by flow, month and method."""
-    table = nowcasts.estimate(panel.log_ratio()[:, :place], np.full(len(panel.keys), 4))
-    found = nowcasts.score_year(panel, place, table, None)
+    table = nowcasts._estimate(panel.log_ratio()[:, :place], np.full(len(panel.keys), 4))
+    found = nowcasts._score_year(panel, place, table, None)
     outcome = np.tile(panel.levels().log[:, place], len(found) // len(panel.keys))
     return found.assign(centre=outcome - found["error"])
 
@@ -265,7 +265,7 @@ def test_last_years_share_is_the_growth_of_the_year_so_far_continued() -> None:
 
 
 def test_on_simulated_panels_intervals_hold_and_the_nowcast_beats_the_plain_ones() -> None:
-    priors, errors, by_size = nowcasts.score_nowcasts(months(flows=150, years=14))
+    priors, errors, by_size = nowcasts._score_nowcasts(months(flows=150, years=14)).values()
     assert errors["method"].nunique() == 6 and errors["year"].between(2005, 2013).all()
     assert priors["origin"].between(2004, 2013).all() and priors["month"].between(1, 11).all()
     laws = errors[errors["method"].isin(["combined", "year_so_far"])]
@@ -279,7 +279,7 @@ def test_a_panel_that_has_ended_stays_in_the_reference_class() -> None:
     panel = months(flows=40)
     panel.value[:20, 6:] = np.nan
     panel.value[20:, :, :] /= 100  # too small
-    found = nowcasts.last_classes(panel.levels(), 8)
+    found = nowcasts._last_classes(panel.levels(), 8)
     assert (found[:20] >= 3).all() and (found[20:] == -1).all()
 
 
@@ -301,7 +301,7 @@ def test_kept_scores_improve_with_the_months_and_cover_what_they_promise() -> No
 
 @in_full
 def test_the_kept_tables_are_those_of_the_panels(panel_folder: Path) -> None:
-    priors, errors, by_size = nowcasts.score_nowcasts(panels.load_monthly(panel_folder))
+    priors, errors, by_size = nowcasts.nowcasts(panel_folder).values()
     for name, table in ((PRIOR_FILE, priors), (ERRORS_FILE, errors)):
         pd.testing.assert_frame_equal(read_kept(name), table, check_dtype=False, rtol=2e-3, atol=1e-6)
     assert len(read_kept("nowcast_errors_by_size.csv")) == len(by_size)

@@ -11,7 +11,7 @@ from sampling import dear
 
 from lib import figures as fig
 from lib.analysis import plausibility
-from lib.analysis.plausibility import half_unit
+from lib.analysis.plausibility import _half_unit
 from lib.package import data_dir
 
 RATES = pd.Series(6.5, index=pd.Index(range(2000, 2026), name="year"))
@@ -256,7 +256,7 @@ def test_exchanged_growth_of_exports_and_imports_is_found():
     ("value", "half"), [(21.3, 0.05), (230.0, 0.5), (200.0, 0.5), (0.67, 0.005), (4.0705, 5e-5)]
 )
 def test_half_a_unit_of_the_last_printed_digit(value: float, half: float):
-    assert half_unit(value) == pytest.approx(half)
+    assert _half_unit(value) == pytest.approx(half)
 
 
 # --- the record itself ---

@@ -1,16 +1,19 @@
 """What 07 and 08 say: for every flow and day, by rule, without what came after the day; and the kept studies."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from cells import made
 from sampling import exhaustive, some
+from test_movers import currency_parts
 
 from lib import figures as fig
 from lib import plots
 from lib.analysis import movers, policies, trends
 from lib.analysis.cases import DriverCase, PolicyCase
-from lib.analysis.policies import Step, read_policies
+from lib.analysis.policies import _read_policies, _Step
 from lib.errors import UserError
 from lib.reference import read_kept
 from lib.research import panels, studies
@@ -61,14 +64,22 @@ def test_every_flow_of_the_record_gives_numbers_or_none(day):
         best, gains = trends.find_break(found.run, found.case.trim), made("07", "gains", scores=scores)
         for facts in (best, gains):
             assert not any(isinstance(value, float) and np.isnan(value) for value in facts.values()), flow
-        assert movers.currency_parts(found).notna().all(axis=None)
+        assert currency_parts(found).notna().all(axis=None)
         assert movers.coefficients(table).notna().all(axis=None)
-        assert len(movers.explained(table)) in (0, len(table))
         assert len(trends.partitions(found.run, found.case.trim)) == 0 or best["kind"] != "short"
-        assert movers.parts_of_whole(found)["share"].notna().all()
-        assert movers.both_flows(found).notna().all(axis=None) and movers.aside(
-            found.family, found.case.set_aside
-        ).notna().all(axis=None)
+        assert parts_of_whole(found).get("share", pd.Series()).notna().all()
+        assert both_flows(found).notna().all(axis=None)
+        assert made("07", "apart", view=found, set_aside=found.case.set_aside).notna().all(axis=None)
+
+
+def parts_of_whole(view: movers.View) -> pd.DataFrame:
+    """Each smaller flow in the next larger one, as notebook 07 shows it."""
+    return made("07", "within", view=view)
+
+
+def both_flows(view: movers.View) -> pd.DataFrame:
+    """Exports and imports of the subject, as notebook 07 shows them."""
+    return made("07", "both", view=view, case=view.case, flow=view.case.flow)
 
 
 def test_the_longest_run_of_growth_decides_what_is_read(view):
@@ -84,21 +95,21 @@ def test_the_longest_run_is_unbroken_and_the_later_of_two():
 
 
 def test_currency_prices_and_quantity_add_up_in_the_table(view):
-    parts = movers.currency_parts(view)
-    np.testing.assert_allclose(parts[list(movers.PARTS)].sum(axis=1), parts["growth"], atol=1e-12)
+    parts = currency_parts(view)
+    np.testing.assert_allclose(parts[["yuan", "prices", "real"]].sum(axis=1), parts["growth"], atol=1e-12)
 
 
 def test_contributions_of_parts_add_up_to_the_growth_of_the_whole(view):
-    shown = movers.parts_of_whole(view).dropna()
+    shown = parts_of_whole(view).dropna()
     assert len(shown) > 10
     np.testing.assert_allclose(shown["from_part"] + shown["from_rest"], shown["growth"], atol=1e-12)
-    both = movers.both_flows(view)
+    both = both_flows(view)
     np.testing.assert_allclose(both["export"] + both["import"], both["growth"], atol=1e-12)
 
 
 def test_the_year_set_aside_is_the_pipelines_and_its_growth_the_published_one(view):
     """18.99 after 7.47 USD bn: the first year of the pipeline, data/figures.csv."""
-    row = movers.aside(view.family, 2011).set_index("name").loc["Heilongjiang"]
+    row = made("07", "apart", view=view, set_aside=2011).set_index("name").loc["Heilongjiang"]
     assert row["in_year"] == pytest.approx(1.542, abs=5e-4)
     assert row["without_year"] < row["with_year"]
 
@@ -111,7 +122,7 @@ def test_a_view_knows_nothing_that_came_after_its_day(monkeypatch):
     monkeypatch.setattr(fig, "load_covariates", lambda: corrupted)
     after = movers.look(DriverCase.check({"as_of": "2014-04-15"}))
     pd.testing.assert_frame_equal(after.drivers, before.drivers)
-    pd.testing.assert_frame_equal(movers.currency_parts(after), movers.currency_parts(before))
+    pd.testing.assert_frame_equal(currency_parts(after), currency_parts(before))
     assert after.drivers.index.max() == 2013
     fuels = made("07", "fuels", view=after, case=after.case, reporter=after.case.reporter)
     assert fuels.index.max() == 2013
@@ -138,10 +149,12 @@ def test_a_gain_is_named_by_its_size(known, foreseen, kind, foresight):
 
 
 def test_the_figure_of_what_growth_was_made_of_is_drawn_or_left_out(view):
-    drawn = plots.stacked(movers.currency_parts(view), movers.PARTS, "points", "x")
+    drawn = plots.stacked(currency_parts(view), {"yuan": "a", "prices": "b", "real": "c"}, "points", "x")
     nothing = view.usd.iloc[:0]
     empty = view._replace(usd=nothing, family={"Harbin": nothing}, subject="Harbin", run=nothing)
-    assert plots.stacked(movers.currency_parts(empty), movers.PARTS, "points", "x") is None
+    assert (
+        plots.stacked(currency_parts(empty), {"yuan": "a", "prices": "b", "real": "c"}, "points", "x") is None
+    )
     close([drawn])
 
 
@@ -156,7 +169,7 @@ def close(figures: list) -> None:
 
 
 def test_every_policy_of_the_article_has_its_row(policy_view):
-    assert list(read_policies(fig.load_events()).query("named")["policy"].unique()) == NAMED
+    assert list(_read_policies(fig.load_events()).query("named")["policy"].unique()) == NAMED
     found = policy_view.evidence.query("named")
     assert list(found["policy"]) == NAMED
     assert set(found["conclusion"]) == {policies.KNOWN_NOTHING}
@@ -164,7 +177,7 @@ def test_every_policy_of_the_article_has_its_row(policy_view):
 
 @pytest.mark.parametrize(
     "policy",
-    list(read_policies(fig.load_events()).itertuples()),
+    list(_read_policies(fig.load_events()).itertuples()),
     ids=lambda one: f"{one.policy} {one.reporter}",
 )
 def test_every_policy_is_read_where_its_event_was_felt(policy):
@@ -190,7 +203,7 @@ def test_a_policy_of_an_unknown_reporter_is_refused():
     with pytest.raises(
         UserError, match=r'events.csv:2: reporters: found "Harbn", expected names of reporters'
     ):
-        read_policies(events)
+        _read_policies(events)
 
 
 @pytest.mark.parametrize(
@@ -204,18 +217,19 @@ def test_a_policy_of_an_unknown_reporter_is_refused():
 )
 def test_an_event_counts_from_the_year_that_it_could_mostly_fill(date, year, when):
     assert policies._first_years(pd.Series([date])).to_list() == [year]
-    assert policies.when(date) == pytest.approx(when, abs=1e-4)
+    view = SimpleNamespace(events=pd.DataFrame({"policy": ["x"], "date": pd.Series([date], dtype="str")}))
+    assert made("08", "months", "events", view=view)["when"].to_list() == pytest.approx([when], abs=1e-4)
 
 
 CONTROLS = read_kept("policy_tests.csv").query("event == 'pipeline 2011'")
 NO_CONTROLS = CONTROLS.iloc[:0]
 
 
-def steps(p: float, beside_oil: float | None, *lows: float) -> tuple[Step | None, Step | None]:
+def steps(p: float, beside_oil: float | None, *lows: float) -> tuple[_Step | None, _Step | None]:
     """A step and the same beside oil, with these p-values; or across a gap, with these ends of their intervals."""
     if lows:
-        return tuple(Step(0.5, low, 0.9) for low in lows)
-    return tuple(None if one is None else Step(0.5, 0.1, 0.9, one, 20, 1) for one in (p, beside_oil))
+        return tuple(_Step(0.5, low, 0.9) for low in lows)
+    return tuple(None if one is None else _Step(0.5, 0.1, 0.9, one, 20, 1) for one in (p, beside_oil))
 
 
 @pytest.mark.parametrize(
@@ -232,7 +246,7 @@ def steps(p: float, beside_oil: float | None, *lows: float) -> tuple[Step | None
     ],
 )
 def test_conclusions_follow_by_rule(found, controls, conclusion):
-    assert policies.conclude(*found, controls, 0.05) == conclusion
+    assert policies._conclude(*found, controls, 0.05) == conclusion
 
 
 def test_controls_speak_to_the_trade_of_the_country_alone(policy_view):
@@ -283,9 +297,7 @@ def test_other_flows_are_answered(values):
 
 def timeline(view: policies.View) -> pd.DataFrame:
     """The events as notebook 08 hands them to the figure."""
-    rows = view.events[view.events["policy"] != ""]
-    rows = rows.assign(when=rows["date"].map(policies.when)).sort_values("when", ignore_index=True)
-    return rows.assign(number=rows.index + 1)
+    return made("08", "months", "events", view=view)
 
 
 def test_before_the_first_event_there_is_an_empty_timeline():
@@ -341,7 +353,7 @@ def test_kept_weights_are_shares_and_placebos_keep_to_their_level():
     assert (shares["boom"] > 2 * 0.05).all()
 
 
-def test_a_planted_step_is_found_against_every_pool(tmp_path, monkeypatch):
+def test_a_planted_step_is_found_against_every_pool(tmp_path):
     """A to B steps up by one log unit in 2011; nothing else does anything but wander."""
     rng = np.random.default_rng(4)
     pairs = [
@@ -359,8 +371,7 @@ def test_a_planted_step_is_found_against_every_pool(tmp_path, monkeypatch):
         for year, value in zip(years, path, strict=True)
     ]
     pd.DataFrame(rows).to_parquet(tmp_path / panels.BACI.file)
-    monkeypatch.setattr(studies, "EVENTS", [studies.Event("planted", "AAA", "BBB", 2011, 3)])
-    found = studies.policy_study(tmp_path)
+    found = studies.policy_study(tmp_path, events=[studies.Event("planted", "AAA", "BBB", 2011, 3)])
     tests = found["policy_tests.csv"]
     assert list(tests["pool"]) == list(studies.POOLS)
     np.testing.assert_allclose(tests["effect"], 1, atol=0.2)
@@ -384,14 +395,14 @@ def test_donors_are_chosen_by_years_before_the_event_alone(panel_folder):
     shaken = levels.log.copy()
     shaken[:, late] += np.random.default_rng(0).standard_normal((len(shaken), late.sum()))
     for pool in studies.POOLS:
-        flow, donors = studies.find_donors(levels, event, pool)
-        again = studies.find_donors(levels._replace(log=shaken), event, pool)
+        flow, donors = studies._find_donors(levels, event, pool)
+        again = studies._find_donors(levels._replace(log=shaken), event, pool)
         assert again[0] == flow
         np.testing.assert_array_equal(again[1], donors)
 
 
 def test_a_placebo_year_can_be_computed_again(panel_folder):
     levels = panels.load(panels.BACI, panel_folder)
-    once, twice = (studies.one_year(levels, 4, 6, 2010) for _ in range(2))
+    once, twice = (studies._one_year(levels, 4, 6, 2010) for _ in range(2))
     pd.testing.assert_frame_equal(once, twice)
     assert set(once["chosen"]) == {"any", "boom"} and once["p"].between(1 / 40, 1).all()

@@ -10,9 +10,8 @@ from sampling import exhaustive, some
 
 from lib import figures as fig
 from lib import outlook, show
-from lib.analysis import published
 from lib.cases import FlowCase
-from lib.series import GRADES, LAST_RESORT, exchange_rates
+from lib.series import GRADES, LAST_RESORT
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 
@@ -23,11 +22,7 @@ HARBIN, PROVINCE, CHINA = (FlowCase(reporter=name) for name in ("Harbin", "Heilo
 
 def candidates_of(family: list[FlowCase]) -> pd.DataFrame:
     """The levels of all flows of a family in dollars, as notebook 01 gathers them."""
-    rates = exchange_rates(fig.load_covariates(), family[0].as_of_time)
-    levels = {
-        one.label_beside(family[0]): published.candidates(one.vintage(), "USD", rates) for one in family
-    }
-    return pd.concat([rows.assign(reporter=name) for name, rows in levels.items()], ignore_index=True)
+    return made("01", "levels", family=family, case=family[0])
 
 
 def test_coverage_counts_every_figure_once_and_keeps_empty_years():
@@ -64,7 +59,7 @@ def test_growth_is_compared_within_one_currency():
 
 def test_chosen_levels_lead_to_their_rows():
     levels = candidates_of([HARBIN, PROVINCE])
-    table = levels[levels["chosen"]]
+    table = levels.drop_duplicates(["reporter", "year"])
     assert set(table["grade"]) <= set(GRADES)
     harbin = table[table["reporter"] == "Harbin"].set_index("year")
     assert harbin["value_mn"].to_dict() == pytest.approx({2012: 153.33, 2013: 230, 2023: 1652.6}, abs=0.05)
@@ -98,7 +93,7 @@ def test_every_flow_gives_tables_without_a_hole_from_its_first_day_on(first_day)
         tables = [
             made("01", "counts", record=record),
             growth_check(fig.annual(case.vintage()))[["printed"]],
-            levels[levels["chosen"]],
+            levels.drop_duplicates(["reporter", "year"]),
         ]
         assert all(table.notna().all(axis=None) for table in tables)
         prose = re.sub(r'href="[^"]*"|https?://[^<\s]*', "", show.sources(record).data)

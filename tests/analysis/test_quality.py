@@ -101,7 +101,7 @@ def test_the_press_conversion_of_2015_is_no_revision():
 
 def test_flags_are_those_of_the_reporters_with_the_rule_in_words():
     known = known_of(FlowCase())
-    found = published.flags(known)
+    found = cells.made("01", "doubted", around=known)
     assert found["figure_id"].str.startswith(("HRB", "HLJ", "CN")).all()
     assert set(found["meaning"]) <= {rule.meaning for rule in RULES.values()}
     row = found.set_index("figure_id").loc["HLJ-RU-total-2012-a"]
@@ -119,5 +119,5 @@ def test_every_flow_of_the_record_has_a_report():
         assert (published.conflicts(known, case.flow)["spread"] > 0).all()
         assert published.mirrors(known)["gap"].notna().all()
         assert published.revisions(known)["revision"].notna().all()
-        assert published.flags(known).notna().all(axis=None)
+        assert cells.made("01", "doubted", around=known).notna().all(axis=None)
         assert not cells.made("01", "flows", around=known).empty

@@ -168,26 +168,26 @@ def test_the_pull_is_the_most_probable_shift_of_the_log_odds():
 @pytest.mark.parametrize("scheme", some(scored.SCHEMES, 2))
 def test_no_outcome_of_the_scored_targets_enters(rows, scheme):
     by, _ = scored.SCHEMES[scheme]
-    before = scored.predictions(rows, scheme)
+    before = scored._predictions(rows, scheme)
     one = rows[by].mode().iloc[0]
     own = rows[by] == one
     turned = rows.assign(met=rows["met"].where(~own, 1 - rows["met"]))
-    after = scored.predictions(turned, scheme)
+    after = scored._predictions(turned, scheme)
     pd.testing.assert_frame_equal(before[own], after[own])
     assert not np.allclose(before["model"], after["model"])
 
 
 def test_what_was_not_resolved_at_announcement_does_not_enter(rows):
-    before = scored.predictions(rows, "known at announcement")
+    before = scored._predictions(rows, "known at announcement")
     early = rows["announced"] <= 2012
     late = rows["resolved"] >= 2012
     turned = rows.assign(met=rows["met"].where(~late, 1 - rows["met"]))
-    after = scored.predictions(turned, "known at announcement")
+    after = scored._predictions(turned, "known at announcement")
     pd.testing.assert_frame_equal(before[early], after[early])
 
 
 def test_the_first_targets_get_the_share_known(rows):
-    odds = scored.predictions(rows, "known at announcement")
+    odds = scored._predictions(rows, "known at announcement")
     first = rows["announced"] == rows["announced"].min()
     assert (odds.loc[first, "model"] == odds.loc[first, "base rate"]).all()
     assert odds.loc[first, "base rate"].iloc[0] == 0.5  # nothing was resolved: Jeffreys
@@ -209,7 +209,7 @@ def test_bounds_are_wider_where_clusters_share_a_shock():
 
 def test_scores_are_those_of_the_predictions(rows):
     table = scored._score(rows).set_index(["scheme", "forecast"])
-    odds = scored.predictions(rows, "other due years")
+    odds = scored._predictions(rows, "other due years")
     brier = ((odds["model"] - rows["met"]) ** 2).mean()
     row = table.loc[("other due years", "model")]
     assert row["brier"] == pytest.approx(brier)

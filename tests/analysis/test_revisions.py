@@ -18,7 +18,7 @@ from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.goals import READINGS
 from lib.tools.commands import author
-from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST, model_of, slug
+from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST, _model_of, _slug
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 
@@ -133,7 +133,7 @@ def test_a_later_figure_changes_no_earlier_step(
 
 
 def test_a_figure_held_back_is_in_no_level() -> None:
-    case = replay.PartialCase(
+    case = replay._PartialCase(
         **DEFAULT.on(DEFAULT.until).model_dump(), held_back=frozenset(["HLJ-RU-total-2010-a"])
     )
     whole = DEFAULT.on(DEFAULT.until).series()
@@ -268,10 +268,10 @@ def test_the_attribution_adds_up_and_ends_with_the_sum(found: dict[str, pd.DataF
 
 def test_the_notebook_runs_only_when_named_and_its_cell_is_its_model() -> None:
     name = "90_compare_runs"
-    assert name not in NOTEBOOKS and model_of(name) is ON_REQUEST[name] is CompareCase
+    assert name not in NOTEBOOKS and _model_of(name) is ON_REQUEST[name] is CompareCase
     path = Path(__file__).resolve().parents[2] / "notebooks" / f"{name}.ipynb"
     assert author._parameter_faults(author._read_notebook(path), CompareCase) == []
-    assert slug(CompareCase.check({"until": "2010-06-30"})) == "until-2010-06-30"
+    assert _slug(CompareCase.check({"until": "2010-06-30"})) == "until-2010-06-30"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from lib import law as laws
 from lib import outlook
 from lib.analysis import movers, robustness
 from lib.analysis.cases import ScenarioCase
-from lib.analysis.robustness import Scenario, steady
+from lib.analysis.robustness import Scenario, _steady
 from lib.cases import GoalCase, TrendCase
 from lib.errors import UserError
 from lib.goals import READINGS, Goal
@@ -49,7 +49,7 @@ def harbin(answers: dict[str, Answer]) -> Answer:
 def test_a_scenario_without_change_is_the_answer(case, answers):
     answer = answers[case.reporter]
     years = answer.goal.deadline - answer.last
-    found = robustness.chances(steady("oil", 0.0, 0.0, 0.0, years), answer)
+    found = robustness._chances(_steady("oil", 0.0, 0.0, 0.0, years), answer)
     pd.testing.assert_series_equal(found, answer.chances, rtol=0, atol=1e-12)
 
 
@@ -108,7 +108,7 @@ def test_shifted_probabilities_agree_with_simulation(shifts, sd):
         "every_year": (paths >= np.log(1.1)).all(axis=1),
         "mean_of_rates": np.expm1(paths).mean(axis=1) >= 0.1,
     }
-    found = robustness.chances(Scenario("step", 0.0, shifts, spread), an_answer(law))
+    found = robustness._chances(Scenario("step", 0.0, shifts, spread), an_answer(law))
     for reading in READINGS:
         assert found[reading] == pytest.approx(met[reading].mean(), abs=0.004), reading
 
@@ -116,8 +116,8 @@ def test_shifted_probabilities_agree_with_simulation(shifts, sd):
 def test_an_uncertain_shift_is_the_average_over_it():
     """For the reading on average, integrated here by brute force over the shift."""
     law = a_law()
-    uncertain = steady("oil", 0.0, 0.2, 0.15, 3)
-    found = robustness.chances(uncertain, an_answer(law))["average"]
+    uncertain = _steady("oil", 0.0, 0.2, 0.15, 3)
+    found = robustness._chances(uncertain, an_answer(law))["average"]
     z = np.linspace(-8, 8, 4001)
     short = np.log(100) + 3 * np.log(1.1) - (law.means[:, 2, None] + 0.2 + 0.15 * z)
     odds = law.weights @ ndtr(-short / law.sds(2013)[:, None])
@@ -127,7 +127,7 @@ def test_an_uncertain_shift_is_the_average_over_it():
 @given(st.floats(-0.5, 0.5), st.floats(0.001, 0.5))
 def test_a_better_scenario_is_never_less_likely(shift, more):
     answer = an_answer(a_law())
-    low, high = (robustness.chances(steady("oil", 0.0, x, 0.05, 3), answer) for x in (shift, shift + more))
+    low, high = (robustness._chances(_steady("oil", 0.0, x, 0.05, 3), answer) for x in (shift, shift + more))
     assert (high >= low - 1e-9).all()
 
 
@@ -137,7 +137,7 @@ def test_a_better_scenario_is_never_less_likely(shift, more):
 def test_scenarios_state_what_they_assume(harbin):
     rows = robustness.scenarios(HARBIN, harbin)
     listed, moved = {one.kind: one for one in rows}, robustness.by_scenario(rows, harbin).set_index("kind")
-    oil = robustness.estimate(HARBIN, "oil")
+    oil = robustness._estimate(HARBIN, "oil")
     row = listed["oil"]
     assert row.change == 0.25 and row.elasticity == oil
     ends = oil["value"] * np.log(1.25), oil["sd"] * np.log(1.25)
@@ -145,24 +145,24 @@ def test_scenarios_state_what_they_assume(harbin):
     assert listed["step"].mean == pytest.approx((np.log(1.25), 0.0))
     assert moved.loc["parcels", "total"] == pytest.approx(np.log((230 + 40) / 230))
     assert moved.loc["gdp", "total"] == pytest.approx(
-        2 * np.log(1.02) * robustness.estimate(HARBIN, "gdp")["value"]
+        2 * np.log(1.02) * robustness._estimate(HARBIN, "gdp")["value"]
     )
     assert all(len(one.mean) == len(one.sd) == 2 for one in listed.values())
 
 
 def test_the_path_of_oil_is_that_of_the_record(harbin):
     came = next(one for one in robustness.scenarios(HARBIN, harbin) if one.kind == "oil came")
-    slope = robustness.estimate(HARBIN, "oil")["value"]
+    slope = robustness._estimate(HARBIN, "oil")["value"]
     path = np.log([99.0233 / 108.6375, 52.3533 / 99.0233])
     np.testing.assert_allclose(came.mean, slope * path)
 
 
 def test_elasticities_use_no_year_after_the_day():
-    early = robustness.drivers(HARBIN)
+    early = robustness._drivers(HARBIN)
     assert early.index.max() == 2013
-    late = robustness.drivers(HARBIN.today())
+    late = robustness._drivers(HARBIN.today())
     pd.testing.assert_frame_equal(early, late.loc[:2013])
-    assert robustness.estimate(HARBIN, "oil")["last"] == 2012  # the country's latest level that day
+    assert robustness._estimate(HARBIN, "oil")["last"] == 2012  # the country's latest level that day
 
 
 def test_the_regression_is_least_squares_and_its_error_that_of_newey_and_west():
@@ -207,7 +207,7 @@ def test_sanctions_need_the_years_after_them(answers):
 def test_too_short_a_record_leaves_the_drivers_out():
     case = PROVINCE.model_copy(update={"as_of": date(2006, 12, 31)})
     listed = robustness.scenarios(case, outlook.of(case))
-    assert robustness.estimate(case, "oil") is None
+    assert robustness._estimate(case, "oil") is None
     assert not any("oil" in one.kind for one in listed)
     assert not any(one.elasticity for one in listed)
 
@@ -272,11 +272,11 @@ def test_a_decided_reading_has_no_chance_under_any_scenario():
 
 
 def test_a_goal_with_a_known_outcome_is_refused():
-    from lib.tools.run.matrix import model_of
+    from lib.tools.run.matrix import _model_of
 
     known = {"reporter": "China", "goal": "100 USD bn", "base_year": 2010, "as_of": "2026-11-24"}
     with pytest.raises(UserError, match="deadline: found 2015, whose level was known on 2026-11-24"):
-        model_of("09_what_would_it_take").check(known)
+        _model_of("09_what_would_it_take").check(known)
 
 
 def test_the_parameters_are_those_of_the_trend_case_and_more():

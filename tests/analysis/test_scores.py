@@ -46,13 +46,13 @@ def width(interval: scores.Interval) -> float:
 
 def test_mean_interval_is_wider_than_iid_when_years_share_a_shock():
     values, year = clustered(0, shock=1.0)
-    iid = scores.mean_interval(values, np.arange(values.size))
-    assert width(scores.mean_interval(values, year)) > 3 * width(iid)
+    iid = scores._mean_interval(values, np.arange(values.size))
+    assert width(scores._mean_interval(values, year)) > 3 * width(iid)
 
 
 def test_mean_interval_of_independent_values_has_the_textbook_width():
     values, _ = clustered(1, shock=0.0, years=40)
-    interval = scores.mean_interval(values, np.arange(values.size))
+    interval = scores._mean_interval(values, np.arange(values.size))
     assert interval.estimate == pytest.approx(values.mean())
     assert width(interval) == pytest.approx(2 * 1.645 * values.std() / np.sqrt(values.size), rel=0.1)
 
@@ -61,7 +61,7 @@ def test_mean_interval_holds_the_true_mean_about_as_often_as_it_says():
     """Percentile intervals from 12 clusters are known to be a little narrow: 90 % holds at least 80 %."""
     held = 0
     for seed in range(200):
-        interval = scores.mean_interval(*clustered(seed, shock=0.5))
+        interval = scores._mean_interval(*clustered(seed, shock=0.5))
         held += interval.low <= 0 <= interval.high
     assert 0.80 <= held / 200 <= 0.96
 
@@ -69,8 +69,8 @@ def test_mean_interval_holds_the_true_mean_about_as_often_as_it_says():
 @given(st.integers(0, 2**31), st.floats(-5, 5), st.floats(0.1, 10))
 def test_mean_interval_moves_with_its_values(seed, shift, stretch):
     values, year = clustered(3, shock=0.5, years=5, per_year=4)
-    base = np.array(scores.mean_interval(values, year, seed=seed))
-    moved = np.array(scores.mean_interval(shift + stretch * values, year, seed=seed))
+    base = np.array(scores._mean_interval(values, year, seed=seed))
+    moved = np.array(scores._mean_interval(shift + stretch * values, year, seed=seed))
     assert moved == pytest.approx(shift + stretch * base, abs=1e-9)
 
 
@@ -88,8 +88,8 @@ def test_weights_count_as_so_many_forecasts():
     values, year = values[kept], year[kept]
     n = np.bincount(year)
     means = np.bincount(year, values) / n
-    assert scores.mean_interval(means, np.arange(n.size), n) == pytest.approx(
-        scores.mean_interval(values, year)
+    assert scores._mean_interval(means, np.arange(n.size), n) == pytest.approx(
+        scores._mean_interval(values, year)
     )
 
 

@@ -2,10 +2,12 @@
 
 import functools
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from cells import made
 from sampling import exhaustive, some
 
 from lib import figures as fig
@@ -29,6 +31,11 @@ FIVE = [
 @functools.cache
 def read(case: TrackerCase) -> pd.DataFrame:
     return tracking.year_by_year(case)
+
+
+def hopeful(found: pd.DataFrame, deadline: int) -> dict[str, Any]:
+    """What notebook 06 says of the most hopeful day."""
+    return made("06", "called", "hope", found=found, deadline=deadline)
 
 
 def on(found: pd.DataFrame, day: date) -> pd.DataFrame:
@@ -84,7 +91,7 @@ def test_the_last_day_before_the_outcome_saw_the_fall():
 
 
 def test_the_most_hopeful_day_counts_only_those_that_forecast():
-    hope = tracking.most_hopeful(read(PROVINCE), PROVINCE.deadline)
+    hope = hopeful(read(PROVINCE), PROVINCE.deadline)
     assert (hope["day"], hope["year"], hope["on_track"], hope["trackers"]) == (date(2009, 12, 31), 2008, 4, 4)
     assert hope["p"] == on(read(PROVINCE), date(2009, 12, 31)).loc["probability", "value"]
     assert hope["kind"] == "given"
@@ -111,27 +118,27 @@ def test_days_on_which_the_base_was_not_known_are_absent():
 
 def test_a_goal_that_is_running_is_read_also_on_the_day_of_the_case():
     case = TrackerCase(reporter="China", goal="25 %", base_year=2024, deadline=2028)
-    assert tracking.reading_days(case) == [date(2025, 12, 31), date(2026, 11, 24)]
+    assert tracking._reading_days(case) == [date(2025, 12, 31), date(2026, 11, 24)]
     found = read(case)
     assert set(found["day"]) == {date(2026, 11, 24)} and set(found["latest_year"]) == {2025}
     assert verdicts(case)[0].outcome == "open"
-    hope = tracking.most_hopeful(found, case.deadline)
+    hope = hopeful(found, case.deadline)
     assert (hope["day"], hope["year"], hope["on_track"]) == (date(2026, 11, 24), 2025, 0)
 
 
 def test_reading_days_end_with_the_deadline_or_the_day():
-    assert tracking.reading_days(PROVINCE) == [date(year, 12, 31) for year in range(2006, 2011)]
+    assert tracking._reading_days(PROVINCE) == [date(year, 12, 31) for year in range(2006, 2011)]
     early = PROVINCE.model_copy(update={"as_of": date(2008, 12, 31)})
-    assert tracking.reading_days(early) == [date(year, 12, 31) for year in range(2006, 2009)]
+    assert tracking._reading_days(early) == [date(year, 12, 31) for year in range(2006, 2009)]
     before = PROVINCE.model_copy(update={"as_of": date(2005, 6, 30)})
-    assert tracking.reading_days(before) == []
+    assert tracking._reading_days(before) == []
 
 
 def test_nothing_to_read_gives_empty_tables_and_says_so():
     case = TrackerCase(reporter="China", goal="25 %", base_year=2025, deadline=2028)
     found = read(case)
     assert found.empty
-    assert tracking.most_hopeful(found, case.deadline) == {}
+    assert hopeful(found, case.deadline) == {}
 
 
 # --- only what was known ---
@@ -189,7 +196,7 @@ def test_a_goal_that_is_met_already_is_counted_without_the_status_index():
     case = CHINA.model_copy(update={"goal": "-5 %"})
     found = read(case)
     assert on(found, date(2012, 12, 31)).loc["ESCAP current status", "progress_class"] == standards.MET
-    hope = tracking.most_hopeful(found, case.deadline)
+    hope = hopeful(found, case.deadline)
     assert (hope["on_track"], hope["trackers"]) == (4, 4)
 
 
@@ -221,4 +228,4 @@ def test_every_named_case_can_be_told(committed_runs, subtests):
             found = read(case)
             assert not found.empty
             assert found.loc[found["who"] == "probability", "value"].between(0, 1).all()
-            assert tracking.most_hopeful(found, case.deadline)
+            assert hopeful(found, case.deadline)

@@ -21,8 +21,15 @@ CHINA = TrendCase(reporter="China")
 spells = made("02", "spells")
 
 
+def summary_of(levels: dict[str, pd.Series], goal_rate: float) -> pd.DataFrame:
+    """What notebook 02 makes of levels."""
+    given = {"levels": levels, "goal_rate": goal_rate}
+    rates = {name: growth.yoy(level) for name, level in levels.items()}
+    return made("02", "paces", "course", "summary", rates=rates, **given)
+
+
 def summary(levels: dict[str, pd.Series]) -> pd.DataFrame:
-    return trends.summary(levels, 0.25).set_index("name", drop=False)
+    return summary_of(levels, 0.25).set_index("name", drop=False)
 
 
 def exponential(rate: float, years: range, noise: float = 0.0) -> pd.Series:
@@ -168,7 +175,7 @@ def test_every_flow_gives_tables_without_holes_or_says_what_is_missing(currency,
         worked += 1
         levels = {m.reporter: m.series()["value_mn"] for m in [case, *outlook.lineage(case)]}
         rates = {name: growth.yoy(level) for name, level in levels.items()}
-        found = trends.summary(levels, case.yearly_rate())
+        found = summary_of(levels, case.yearly_rate())
         known = ["name", "first", "last", "course", "pace", "rates", "reached"]
         assert found[known].notna().all(axis=None) and spells(rates, 0.25).notna().all(axis=None)
         assert found.loc[0, "name"] == case.reporter

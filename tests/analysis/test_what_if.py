@@ -43,6 +43,14 @@ def payload(tables_read_once: Any, what_if_payload: dict[str, Any]) -> dict[str,
 # --- the record ---
 
 
+def levels_on(days: list[list[Any]], day: str) -> dict[int, list[Any]]:
+    """The levels known on a day (ISO), by year, from the changes up to it."""
+    known: dict[int, list[Any]] = {}
+    for changed in (changed for changed_on, changed in days if changed_on <= day):
+        known |= {year: level for year, *level in changed}
+    return {year: level for year, level in known.items() if level}
+
+
 @exhaustive
 def test_levels_of_a_day_are_those_of_the_series(payload: dict[str, Any]) -> None:
     """On random days, also between releases: the same years, levels, grades and figures as lib.series gives."""
@@ -53,7 +61,7 @@ def test_levels_of_a_day_are_those_of_the_series(payload: dict[str, Any]) -> Non
             first = date.fromisoformat(days[0][0])
             day = first + random.random() * (date(2026, 11, 24) - first)
             series = TrendCase.model_construct(**names, currency=currency, as_of=day).series()
-            known = what_if_data.levels_on(days, day.isoformat())
+            known = levels_on(days, day.isoformat())
             assert {year: level[0] for year, level in known.items()} == series["value_mn"].to_dict()
             assert [payload["grades"][known[year][1]] for year in series.index] == series["grade"].to_list()
             assert [known[year][2] for year in series.index] == series["figure_id"].to_list()
@@ -82,6 +90,9 @@ def test_a_goal_opens_on_the_day_of_its_announcement_or_when_its_base_was_known(
     assert what_if_data._first_day(days, 2012, "2012-12") == "2014-04-15"
     assert what_if_data._first_day(days, 2012, "2015") == "2015-12-31"
     assert what_if_data._first_day(days, 2010, "2012") is None
+    gone = [*days, ["2016-01-01", [[2012]]], ["2017-01-01", [[2012, 150.0, 0, "b"]]]]
+    assert what_if_data._first_day(gone, 2012, "2015") == "2015-12-31"
+    assert what_if_data._first_day(gone, 2012, "2016-06-01") == "2017-01-01"
 
 
 @pytest.mark.parametrize(("size", "label"), [(5e6, 1), (2e8, 3)])

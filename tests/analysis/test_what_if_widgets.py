@@ -17,10 +17,11 @@ pytestmark = pytest.mark.usefixtures("tables_read_once")
 
 
 @pytest.fixture
-def box() -> Any:
+def box(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The live widgets of the default case."""
     pytest.importorskip("ipywidgets")
-    return what_if.panel(GoalCase(), live=True).box
+    monkeypatch.setenv(what_if.OPEN_IN_JUPYTER, "notebooks/91_what_if.ipynb")
+    return what_if.panel(GoalCase()).box
 
 
 def field(box: Any, name: str) -> Any:
@@ -86,7 +87,7 @@ def test_another_flow_brings_its_days_bases_and_deadlines(box: Any) -> None:
 def test_a_level_goal_stands_at_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ipywidgets")
     case = GoalCase.check({"goal": "300 USD mn"})
-    assert field(what_if.build(case), "% a year").value == pytest.approx(100 * case.make_goal().rate)
+    assert field(what_if._build(case), "% a year").value == pytest.approx(100 * case.make_goal().rate)
 
 
 def test_text_from_outside_is_text() -> None:
@@ -101,7 +102,7 @@ def test_missing_widgets_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     with pytest.raises(UserError, match="uv sync --group lab"):
-        what_if.build(GoalCase())
+        what_if._build(GoalCase())
 
 
 def test_the_grid_agrees_with_the_answer_of_each_case() -> None:

@@ -153,4 +153,4 @@ def test_errors_fall_with_the_months_and_the_nowcast_beats_what_a_reader_would_d
 
 
 def test_the_notebook_has_the_defaults_of_its_model() -> None:
-    assert matrix.model_of("11_where_will_the_year_end") is YearEndCase
+    assert matrix._model_of("11_where_will_the_year_end") is YearEndCase

@@ -21,8 +21,8 @@ import fault_server as server_of
 import numpy as np
 
 from lib.economies import economies, find_economy
+from lib.tools.sources.coded import read as read_answer
 from lib.tools.sources.observations import Question
-from lib.tools.sources.record import read_answer
 
 MILLION = 1_000_000
 CHINA = find_economy("China")

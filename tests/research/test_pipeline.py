@@ -18,7 +18,7 @@ from lib.figures import load_targets
 from lib.reference import prior_for, read_kept
 from lib.research import files, meaning, pipeline
 from lib.research.classes import PRIOR_COLUMNS
-from lib.research.panels import BACI, KNOWN, OEC, WDI, Known, Progress, Tables, check, read_panel
+from lib.research.panels import BACI, KNOWN, OEC, WDI, Progress, Tables, check, read_panel
 from lib.tools.cli import main
 from lib.tools.commands.author import PANELS_ENV
 
@@ -198,7 +198,7 @@ def test_panels_that_are_not_those_that_were_used_are_told_apart(
     panel().to_parquet(tmp_path / BACI.file)
     GOOD.drop(columns="flow").to_parquet(tmp_path / WDI.file)
     total = round(GOOD["value_usd"].sum() / 1e9, 1)
-    monkeypatch.setitem(KNOWN, BACI.file, Known(480, 40, (2000, 2012), total))
+    monkeypatch.setitem(KNOWN, BACI.file, (480, 40, (2000, 2012), total))
     faults = "\n".join(check(tmp_path))
     assert f"{BACI.file}: years: found (2000, 2011), expected (2000, 2012)" in faults
     assert f"{BACI.file}: usd_bn" not in faults and f"{BACI.file}: rows" not in faults
@@ -339,7 +339,7 @@ def edited(path: Path, old: str, new: str) -> None:
 
 
 def codes() -> dict[str, str]:
-    return {name: pipeline.code_of(step) for name, step in pipeline.STEPS.items()}
+    return {name: pipeline._code_of(step) for name, step in pipeline.STEPS.items()}
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ W14_ERROR = [147.312, 215.643, 272.770, 324.661, 373.505, 420.366]
 
 
 def test_drift_has_the_standard_errors_of_the_textbook_on_m3_n0001(m3):
-    law = rivals.drift_law(m3[0][0], 6)
+    law = rivals._drift_law(m3[0][0], 6)
     assert location(law) == pytest.approx(W14_FORECAST, abs=0.005)
     for column, (centre, error) in enumerate(zip(W14_FORECAST, W14_ERROR, strict=True)):
         z = (stats.t(12).ppf(0.9) * error + centre - law.means[:, column]) / law.sds(column + 1)
@@ -57,7 +57,7 @@ def test_drift_has_the_standard_errors_of_the_textbook_on_m3_n0001(m3):
 
 def test_unobserved_components_include_drift_uncertainty(m3):
     """On N0001 the level's variance is all there is: the same errors, to the optimiser's accuracy."""
-    law = rivals.uc_law(m3[0][0], 6)
+    law = rivals._uc_law(m3[0][0], 6)
     assert location(law) == pytest.approx(W14_FORECAST, abs=0.01)
     assert np.sqrt(np.diag(scale(law))) == pytest.approx(W14_ERROR, rel=1e-3)
 
@@ -67,7 +67,7 @@ def test_arima_010_includes_the_drift_uncertainty_that_statsmodels_drops():
     from statsmodels.tsa.arima.model import ARIMA
 
     z = np.cumsum(np.random.default_rng(5).normal(0.3, 1, 30))
-    ours = rivals.arima_drift_law(z, 6)
+    ours = rivals._arima_drift_law(z, 6)
     n, h = 29, np.arange(1, 7)
     exact = np.diff(z).var(ddof=1) * (np.minimum.outer(h, h) + np.multiply.outer(h, h) / n)
     assert location(ours) == pytest.approx(z[-1] + h * np.diff(z).mean(), abs=1e-4)
@@ -79,7 +79,7 @@ def test_arima_010_includes_the_drift_uncertainty_that_statsmodels_drops():
 def test_naive_and_drift_accuracy_on_m3_yearly(m3):
     """Recomputed competition values: naive 17.88 / 3.172, drift 16.79 / 2.632."""
     naive = [np.full(y.size, x[-1]) for x, y in m3]
-    drift = [location(rivals.drift_law(x, y.size)) for x, y in m3]
+    drift = [location(rivals._drift_law(x, y.size)) for x, y in m3]
     assert accuracy(naive, m3) == pytest.approx((17.88, 3.172), abs=0.005)
     assert accuracy(drift, m3) == pytest.approx((16.79, 2.632), abs=0.005)
 
@@ -88,7 +88,7 @@ def test_naive_and_drift_accuracy_on_tourism_yearly():
     """Athanasopoulos et al. (2011): naive MAPE 23.61, MASE 3.01; sMAPE and drift recomputed."""
     series = yearly(Tourism)
     naive = [np.full(y.size, x[-1]) for x, y in series]
-    drift = [location(rivals.drift_law(x, y.size)) for x, y in series]
+    drift = [location(rivals._drift_law(x, y.size)) for x, y in series]
     mape = np.mean([np.mean(np.abs(y - f) / y) for f, (_, y) in zip(naive, series, strict=True)])
     assert 100 * mape == pytest.approx(23.61, abs=0.005)
     assert accuracy(naive, series) == pytest.approx((22.34, 3.007), abs=0.005)
@@ -105,7 +105,7 @@ def test_theta_accuracy_on_m3_yearly(m3):
     forecasts = []
     for x, y in m3:
         unit = np.diff(x).std(ddof=1)
-        forecasts.append(x[-1] + unit * location(rivals.theta_law((x - x[-1]) / unit, y.size)))
+        forecasts.append(x[-1] + unit * location(rivals._theta_law((x - x[-1]) / unit, y.size)))
     smape, mase = accuracy(forecasts, m3)
     assert smape == pytest.approx(16.97, abs=0.25)
     assert mase == pytest.approx(2.806, abs=0.05)
@@ -190,7 +190,7 @@ def test_theta_agrees_with_statsmodels_and_has_the_law_of_its_ima():
 
     x = np.cumsum(np.random.default_rng(6).normal(0.3, 1, 30))
     direct = ThetaModel(pd.Series(x), deseasonalize=False, period=1).fit()
-    law = rivals.theta_law(x, 4)
+    law = rivals._theta_law(x, 4)
     assert location(law) == pytest.approx(direct.forecast(4).to_numpy())
     assert direct.params["alpha"] == pytest.approx(1, abs=1e-3)
     slope = np.polyfit(np.arange(30), x, 1)[0]

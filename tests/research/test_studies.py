@@ -50,7 +50,7 @@ def test_the_synthetic_texas_has_its_published_weights():
     scale = pd.concat([target, donors], axis=1).std(axis=1)
     important = np.sqrt(PREDICTOR_WEIGHTS)
     y, x = target / scale * important, donors.div(scale, axis=0).mul(important, axis=0)
-    found = pd.Series(studies.simplex_weights(y, x), index=donors.columns)
+    found = pd.Series(studies._simplex_weights(y, x), index=donors.columns)
     assert found[TEXAS.keys()].to_dict() == pytest.approx(TEXAS, abs=0.005)
     assert found.drop(list(TEXAS)).max() < 0.005
 
@@ -65,7 +65,7 @@ def test_weights_are_those_of_pysyncon():
         scale = pd.concat([target, donors], axis=1).std(axis=1)
         y, x = target / scale, donors.div(scale, axis=0)
         theirs, _ = control.w_optimize(np.eye(len(y)) / len(y), x.to_numpy(), y.to_numpy())
-    ours = studies.simplex_weights(y, x)
+    ours = studies._simplex_weights(y, x)
     loss = [np.sum((y - x.to_numpy() @ w) ** 2) for w in (ours, theirs)]
     assert loss[0] <= loss[1] * (1 + 1e-9)
     np.testing.assert_allclose(ours, theirs, atol=5e-3)
@@ -76,7 +76,7 @@ def test_weights_satisfy_the_optimality_conditions(features, number, seed, scale
     """Karush–Kuhn–Tucker: the gradient is least, and equal, wherever a weight is positive."""
     rng = np.random.default_rng(seed)
     target, donors = rng.standard_normal(features) * scale, rng.standard_normal((features, number)) * scale
-    weights = studies.simplex_weights(target, donors)
+    weights = studies._simplex_weights(target, donors)
     assert weights.min() >= 0
     assert weights.sum() == pytest.approx(1, abs=1e-9)
     gradient = donors.T @ (donors @ weights - target) / scale**2
@@ -90,7 +90,7 @@ def test_a_flow_that_is_a_mean_of_donors_has_no_gap():
     mixed = (
         np.array([0.5, 0, 0.3, 0.2, 0]) @ donors + 3.0
     )  # another size: flows are matched about their means
-    weights, gap = studies.gaps(mixed, donors, before=9)
+    weights, gap = studies._gaps(mixed, donors, before=9)
     np.testing.assert_allclose(weights, [0.5, 0, 0.3, 0.2, 0], atol=1e-7)
     np.testing.assert_allclose(gap, 0, atol=1e-7)
 
@@ -99,16 +99,16 @@ def test_a_step_of_the_flow_is_the_effect():
     rng = np.random.default_rng(2)
     donors = np.cumsum(rng.standard_normal((6, 14)), axis=1)
     flow = donors[:3].mean(axis=0) + np.where(np.arange(14) >= 10, 0.7, 0.0)
-    assert studies.placebo_test(flow, donors, before=10).effect == pytest.approx(0.7, abs=1e-6)
+    assert studies._placebo_test(flow, donors, before=10).effect == pytest.approx(0.7, abs=1e-6)
 
 
 def test_nothing_after_the_event_moves_the_weights():
     rng = np.random.default_rng(3)
     donors, flow = np.cumsum(rng.standard_normal((8, 12)), axis=1), np.cumsum(rng.standard_normal(12))
-    weights, _ = studies.gaps(flow, donors, before=8)
+    weights, _ = studies._gaps(flow, donors, before=8)
     donors[:, 8:] += 100 * rng.standard_normal((8, 4))
     flow[8:] = 1e6
-    np.testing.assert_array_equal(studies.gaps(flow, donors, before=8)[0], weights)
+    np.testing.assert_array_equal(studies._gaps(flow, donors, before=8)[0], weights)
 
 
 def rejection(boom: bool, unrest: float, runs: int = 240) -> float:
@@ -124,7 +124,7 @@ def rejection(boom: bool, unrest: float, runs: int = 240) -> float:
         flows = np.cumsum(deviation * rng.standard_normal((20, 11)), axis=1)
         chosen = int(np.argmax(flows[:, 7] - flows[:, 5])) if boom else 0
         others = np.delete(flows, chosen, axis=0)
-        hits += studies.placebo_test(flows[chosen], others, before=8).p <= 0.1 + 1e-9
+        hits += studies._placebo_test(flows[chosen], others, before=8).p <= 0.1 + 1e-9
     return hits / runs
 
 

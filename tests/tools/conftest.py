@@ -71,7 +71,7 @@ def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "COMTRADE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    monkeypatch.setattr("lib.tools.sources.publishers.from_keyring", lambda name: "")
+    monkeypatch.setattr("keyring.get_password", lambda service, name: None)
 
 
 @pytest.fixture

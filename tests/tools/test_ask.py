@@ -12,7 +12,7 @@ from lib.analysis import asking
 from lib.analysis.asking import AnswerRecord
 from lib.tools.cli import main
 from lib.tools.commands import run as running
-from lib.tools.run.execute import Outcome
+from lib.tools.run.freshness import Outcome
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 
@@ -145,7 +145,7 @@ DOUBTFUL = (
         (FISCAL, ("double by 2027", "--fiscal", "4"), ("in fiscal years: 2023 is April 2022 to March 2023", "from INR 4,473 billion in 2021")),
         (DOUBTFUL, ("double by 2027", "--unit", "USD mn"), ("mind", "2021 is 10,500 USD mn, where")),
         (BOTH, ("exports double by 2027",), ("Error: --currency: found none, expected one of: CNY, USD",)),
-        (FISCAL, ("double by 2027",), ("fiscal: found fiscal years such as \"2018-19\"", "give it with --fiscal")),
+        (FISCAL, ("double by 2027",), ("fiscal: found the fiscal year \"2018-19\"", "give it with --fiscal")),
         ("year,a,b\n2019,5,6\n2020,6,7\n", ("double by 2027", "--unit", "USD mn"), ('several columns of numbers (\"a\", \"b\")', "give it with --column")),
         ("year,a,b\n2019,5,6\n2020,6,7\n", ("double by 2027", "--unit", "USD mn", "--column", "a"), ("from US$6 million in 2020",)),
     ], 3),

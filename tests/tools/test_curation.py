@@ -63,6 +63,12 @@ def flags_found_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def undoubted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No rule is asked, where what a rule would say is not the question."""
+    monkeypatch.setattr(curation, "warnings", lambda row: [])
+
+
 def invoke(*arguments: str, typed: str = "") -> Result:
     return CliRunner().invoke(main, list(arguments), input=typed)
 
@@ -80,7 +86,7 @@ def lines_of(path: Path) -> list[str]:
 # --- data add ---
 
 
-def test_a_figure_is_one_more_line_in_its_place_and_the_data_stay_in_order(own_data):
+def test_a_figure_is_one_more_line_in_its_place_and_the_data_stay_in_order(own_data, undoubted):
     before = lines_of(own_data / "figures.csv")
     result = add("--yes")
     assert result.exit_code == 0, result.output
@@ -96,7 +102,7 @@ def test_a_figure_is_one_more_line_in_its_place_and_the_data_stay_in_order(own_d
     assert fig.load_figures().set_index("figure_id").loc["HRB-RU-total-2014-a", "value_mn"] == 310
 
 
-def test_a_figure_is_told_in_people_s_words(own_data):
+def test_a_figure_is_told_in_people_s_words(own_data, undoubted):
     words = {
         "reporter": "harbin",
         "partner": "俄罗斯",
@@ -109,7 +115,7 @@ def test_a_figure_is_told_in_people_s_words(own_data):
     assert any(line.startswith(row) for line in lines_of(own_data / "figures.csv"))
 
 
-def test_the_order_is_that_of_the_whole_file(own_data):
+def test_the_order_is_that_of_the_whole_file(own_data, undoubted):
     for period in ("2014", "2011-01..2011-06", "2030"):
         add("--yes", period=period, published="2031", reporter="China")
     with (own_data / "figures.csv").open(encoding="utf-8", newline="") as file:
@@ -119,7 +125,7 @@ def test_the_order_is_that_of_the_whole_file(own_data):
 
 @exhaustive
 @pytest.mark.parametrize("answer", some(["\n", "n\n"], 2))
-def test_nothing_is_written_unless_somebody_says_so(own_data, answer: str):
+def test_nothing_is_written_unless_somebody_says_so(own_data, undoubted, answer: str):
     before = (own_data / "figures.csv").read_bytes(), (own_data / "datapackage.json").read_bytes()
     result = add(typed=answer)
     assert result.exit_code == 0 and "Write it?" in result.output
@@ -194,7 +200,7 @@ def test_a_sound_figure_is_written_without_a_word_against_it():
     assert "look: power_of_ten" not in result.output and "conflict" not in result.output
 
 
-def test_a_country_that_the_record_does_not_have_gets_its_row(own_data):
+def test_a_country_that_the_record_does_not_have_gets_its_row(own_data, undoubted):
     result = add("--yes", reporter="India", period="2024", published="2025-03", value="66", unit="USD bn")
     assert result.exit_code == 0, result.output
     assert "reporters.csv gets a row: India, IN" in result.output
@@ -216,7 +222,7 @@ def test_periods_as_a_user_writes_them(text: str, span: tuple[str, str]):
     assert curation.read_period(text) == span
 
 
-def test_at_a_terminal_what_is_not_given_is_asked_for(own_data, monkeypatch):
+def test_at_a_terminal_what_is_not_given_is_asked_for(own_data, undoubted, monkeypatch):
     monkeypatch.setattr(commands, "is_terminal", lambda: True)
     typed = ["Harbin", "Russia", "", "2014", "0.24", "USD bn", "", "2015-02-03", "Harbin Daily", "government"]
     result = invoke("data", "add", typed="\n".join([*typed, "https://example.org", "", "", "y"]) + "\n")
@@ -276,7 +282,7 @@ def test_the_same_vintage_does_not_differ(own_data):
     assert invoke("data", "diff", str(own_data), "now").output == "0 added, 0 removed, 0 changed\n"
 
 
-def test_a_revision_is_read_from_git(own_data):
+def test_a_revision_is_read_from_git(own_data, undoubted):
     git = ["git", "-C", str(own_data), "-c", "user.name=a", "-c", "user.email=a@b"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
         subprocess.run([*git, *command], check=True, capture_output=True)
@@ -304,7 +310,7 @@ def test_sources_are_listed_with_what_they_cover():
     assert "key: COMTRADE_API_KEY is not set" in output
 
 
-def test_checksums_are_those_of_what_was_written(own_data):
+def test_checksums_are_those_of_what_was_written(own_data, undoubted):
     add("--yes")
     package = json.loads((own_data / "datapackage.json").read_text(encoding="utf-8"))
     described = {resource["path"]: resource["bytes"] for resource in package["resources"]}
@@ -432,7 +438,7 @@ def test_a_figure_whose_writing_was_stopped_is_finished_by_whoever_comes_next(ow
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rmdir", stop)
         patch.setattr(
-            files, "finish_together", lambda folder: [path.rmdir() for path in folder.glob(files.TOGETHER)]
+            files, "_finish_together", lambda folder: [path.rmdir() for path in folder.glob(files.TOGETHER)]
         )
         with pytest.raises(KeyboardInterrupt):
             curation.add(row | {"reporter": "Kenya"})

@@ -110,7 +110,7 @@ def assert_harmless(page: Page) -> None:
 @pytest.mark.usefixtures("warm")
 def test_the_real_default_run_gives_notebook_page_and_result(tmp_path: Path) -> None:
     run = matrix.make_run("00_did_the_goal_hold", {})
-    outcome = execute.execute(run, tmp_path)
+    outcome = execute._run_one(run, tmp_path)
     assert outcome.error == ""
     folder = tmp_path / "runs" / "00_did_the_goal_hold" / "default"
     assert outcome.folder == folder
@@ -118,7 +118,7 @@ def test_the_real_default_run_gives_notebook_page_and_result(tmp_path: Path) -> 
     assert outcome.seconds > 0
 
     record = results_table.read(folder / "result.json")
-    assert record == outcome.result
+    assert record == results_table.result_of(outcome)
     assert record.parameters == run.parameters
     assert [reading.reading for reading in record.readings] == ["average", "every_year", "mean_of_rates"]
     # The source said 230, up 50 %: what 25 % on average leaves for two years is (1.25³ / 1.5)^½ − 1 a year.
@@ -151,7 +151,7 @@ def test_all_parameters_are_passed_and_no_other_text_runs(
         "import json\nprint(json.dumps([reporter, partner, flow, as_of]))",
         "__import__('os').environ.get('INJECTED')",
     )
-    outcome = execute.execute(a_run(**values), tmp_path / "out")
+    outcome = execute._run_one(a_run(**values), tmp_path / "out")
     assert outcome.error == ""
     assert names(outcome.folder) == ["notebook.ipynb", "page.html", "run.json"]
     notebook = nbformat.read(outcome.folder / "notebook.ipynb", as_version=4)
@@ -168,11 +168,12 @@ def test_a_later_run_does_not_keep_the_parameters_or_result_of_an_earlier_one(
     tiny_folder: Path, tmp_path: Path
 ) -> None:
     tiny.write(tiny_folder, tiny.RECORD)
-    first = execute.execute(a_run(as_of="2014-04-15"), tmp_path)
-    assert first.result is not None and first.result.parameters["as_of"] == "2014-04-15"
+    first = execute._run_one(a_run(as_of="2014-04-15"), tmp_path)
+    result = results_table.result_of(first)
+    assert result is not None and result.parameters["as_of"] == "2014-04-15"
     tiny.write(tiny_folder, "reporter")
-    second = execute.execute(a_run(), tmp_path)
-    assert (second.error, second.result) == ("", None)
+    second = execute._run_one(a_run(), tmp_path)
+    assert (second.error, results_table.result_of(second)) == ("", None)
     assert names(second.folder) == ["notebook.ipynb", "page.html", "run.json"]
     metadata = nbformat.read(second.folder / "notebook.ipynb", as_version=4)["metadata"]
     assert metadata["papermill"]["parameters"]["as_of"] == "2026-11-24"
@@ -224,7 +225,7 @@ def test_a_kernel_talks_through_private_sockets_that_are_gone_afterwards(
         "mode = stat.S_IMODE(os.stat(folder).st_mode) & 0o777\n"
         "print(json.dumps([info['transport'], folder, mode, os.listdir('.')]))",
     )
-    outcome = execute.execute(a_run(), tmp_path / "out")
+    outcome = execute._run_one(a_run(), tmp_path / "out")
     notebook = nbformat.read(outcome.folder / "notebook.ipynb", as_version=4)
     transport, folder, mode, beside = json.loads(notebook["cells"][-1]["outputs"][0]["text"])
     assert (transport, mode, beside) == ("ipc", 0o700, [])
@@ -235,13 +236,13 @@ def test_a_kernel_talks_through_private_sockets_that_are_gone_afterwards(
 # A run that fails.
 
 
-def execute_bad(tiny_folder: Path, out: Path, *cells: str) -> execute.Outcome:
+def execute_bad(tiny_folder: Path, out: Path, *cells: str) -> freshness.Outcome:
     """Run notebooks of which the first is bad; the second must be executed all the same."""
     good = "00_did_the_goal_hold"
     tiny.write(tiny_folder, *cells)
     tiny.write(tiny_folder, "1", name=good)
     bad, other = (
-        execute.execute(run, out) for run in (a_run(), freshness.Run(good, "default", a_run().parameters))
+        execute._run_one(run, out) for run in (a_run(), freshness.Run(good, "default", a_run().parameters))
     )
     assert other.error == "" and names(other.folder) == ["notebook.ipynb", "page.html", "run.json"]
     return bad
@@ -250,16 +251,16 @@ def execute_bad(tiny_folder: Path, out: Path, *cells: str) -> execute.Outcome:
 @pytest.mark.usefixtures("warm")
 def test_a_failing_cell_is_kept_apart_and_named(tiny_folder: Path, tmp_path: Path) -> None:
     tiny.write(tiny_folder, tiny.RECORD)
-    assert names(execute.execute(a_run(), tmp_path).folder) == PUBLISHED
+    assert names(execute._run_one(a_run(), tmp_path).folder) == PUBLISHED
     bad = execute_bad(tiny_folder, tmp_path, "1 + 1", "raise ValueError('seven is wrong')", "2")
     assert bad.error == "cell 4: ValueError: seven is wrong"
-    assert bad.result is None
+    assert results_table.result_of(bad) is None
     # The earlier result is gone too: it would pass for that of this run.
     assert names(bad.folder) == FAILED
     assert "seven is wrong" in (bad.folder / "notebook.failed.ipynb").read_text(encoding="utf-8")
 
     tiny.write(tiny_folder, tiny.RECORD)
-    assert names(execute.execute(a_run(), tmp_path).folder) == PUBLISHED
+    assert names(execute._run_one(a_run(), tmp_path).folder) == PUBLISHED
 
 
 @pytest.mark.usefixtures("warm")
@@ -273,7 +274,7 @@ def test_a_kernel_that_dies_is_a_failure_of_its_run_alone(tiny_folder: Path, tmp
 def test_a_cell_out_of_time_is_a_failure_of_its_run_alone(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute, "CELL_TIMEOUT_SECONDS", 2)
+    monkeypatch.setattr("lib.tools.run.engine.CELL_TIMEOUT_SECONDS", 2)
     bad = execute_bad(tiny_folder, tmp_path, "import time; time.sleep(900)", "2")
     assert bad.error.startswith("cell 3: CellTimeoutError: A cell timed out")
     assert "\n" not in bad.error
@@ -295,7 +296,7 @@ def test_a_bad_notebook_file_is_a_failure(
     tiny_folder: Path, tmp_path: Path, prepare: Callable[[Path], Any], words: str
 ) -> None:
     prepare(tiny_folder)
-    outcome = execute.execute(a_run(), tmp_path)
+    outcome = execute._run_one(a_run(), tmp_path)
     assert outcome.error.startswith(words)
     assert names(outcome.folder) == ["run.json"]
 
@@ -310,7 +311,7 @@ def test_a_missing_kernel_is_a_failure(
 
     monkeypatch.setattr(KernelSpecManager, "get_kernel_spec", find)
     tiny.write(tiny_folder, "1")
-    outcome = execute.execute(a_run(), tmp_path)
+    outcome = execute._run_one(a_run(), tmp_path)
     assert outcome.error == "before the first cell: NoSuchKernel: No such kernel named python3"
     assert "page.html" not in names(outcome.folder)
 
@@ -319,7 +320,7 @@ def test_a_missing_kernel_is_a_failure(
 def test_a_damaged_record_is_a_failure(tiny_folder: Path, tmp_path: Path) -> None:
     show = f"from IPython.display import display\ndisplay({{{results.MIME!r}: {{'a': 1}}}}, raw=True)"
     tiny.write(tiny_folder, show)
-    outcome = execute.execute(a_run(), tmp_path)
+    outcome = execute._run_one(a_run(), tmp_path)
     assert "UserError" in outcome.error and "damaged result" in outcome.error
     assert names(outcome.folder) == FAILED
 
@@ -329,7 +330,7 @@ def test_a_folder_in_the_place_of_the_page_is_a_failure(tiny_folder: Path, tmp_p
     tiny.write(tiny_folder, "1")
     folder = a_run().folder(tmp_path)
     (folder / "page.html").mkdir(parents=True)
-    outcome = execute.execute(a_run(), tmp_path)
+    outcome = execute._run_one(a_run(), tmp_path)
     assert "page.html: cannot be written" in outcome.error
     assert names(folder) == ["notebook.failed.ipynb", "page.html", "run.json"]
 
@@ -344,7 +345,7 @@ def test_an_interrupt_leaves_nothing_half_done(
     monkeypatch.setattr(page, "to_page", stop)
     tiny.write(tiny_folder, "1")
     with contextlib.suppress(KeyboardInterrupt):
-        execute.execute(a_run(), tmp_path)
+        execute._run_one(a_run(), tmp_path)
         pytest.fail("the interrupt was swallowed")
     assert names(a_run().folder(tmp_path)) == []
 
@@ -352,7 +353,7 @@ def test_an_interrupt_leaves_nothing_half_done(
 def test_a_file_where_a_folder_is_needed_is_a_users_mistake(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("x")
     with pytest.raises(UserError, match="cannot be written"):
-        execute.execute(a_run(), tmp_path)
+        execute._run_one(a_run(), tmp_path)
 
 
 # The engine.
@@ -377,19 +378,19 @@ def test_papermills_command_executes_with_our_engine(
     )
     assert done.returncode == 0, done.stderr
     theirs = nbformat.read(tmp_path / "by-command.ipynb", as_version=4)
-    outcome = execute.execute(run, tmp_path / "out")
+    outcome = execute._run_one(run, tmp_path / "out")
     ours = nbformat.read(outcome.folder / "notebook.ipynb", as_version=4)
     assert [(cell.source, cell.get("outputs")) for cell in theirs.cells] == [
         (cell.source, cell.get("outputs")) for cell in ours.cells
     ]
     assert theirs.metadata.papermill.parameters == ours.metadata.papermill.parameters == run.parameters
-    assert results_table.from_notebook(theirs) == outcome.result
+    assert results_table.from_notebook(theirs) == results_table.result_of(outcome)
     left = [
         path for path in Path("/proc").glob("[0-9]*") if int(path.name) != os.getpid() and has(path, mark)
     ]
     assert left == []
     # A failure is told as papermill tells it.
-    monkeypatch.setattr(kernels, "_of_this_process", lambda: warm_kernel)
+    monkeypatch.setattr(kernels, "find", lambda name: warm_kernel)
     tiny.write(tiny_folder, "1 / 0")
     command = importlib.import_module("papermill.cli").papermill
     failed = CliRunner().invoke(command, [*program[1:], str(source), str(tmp_path / "failed.ipynb")])

@@ -27,8 +27,8 @@ from lib.errors import UserError
 from lib.research import files
 from lib.tools.run import execute as execution
 from lib.tools.run import freshness, kernels
-from lib.tools.run.execute import Outcome, Settings
-from lib.tools.run.freshness import Run
+from lib.tools.run.execute import Settings
+from lib.tools.run.freshness import Outcome, Run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -89,14 +89,14 @@ def warm(warm_kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def execute_one(warm_kernel: str) -> Any:
     """Execute a run in this process, with a kernel of the shared server."""
-    return lambda run, out: execution.execute(run, out, Settings(warm_kernel))
+    return lambda run, out: execution._run_one(run, out, Settings(warm_kernel))
 
 
 def is_true(place: Path, run: Run) -> bool:
     """Whether a run's folder holds its result, and the journal says so."""
     folder = run.folder(place / "out")
     record = freshness.read_journal(folder)
-    if record is None or record["status"] != "ok" or not freshness.are_intact(folder, record):
+    if record is None or record["status"] != "ok" or record["outputs"] != freshness._output_hashes(folder):
         return False
     notebook = json.loads((folder / "notebook.ipynb").read_bytes())
     said = "".join(notebook["cells"][-1]["outputs"][0]["text"])
@@ -330,7 +330,7 @@ def test_only_one_holds_a_lock_and_its_file_goes(tmp_path: Path) -> None:
 
 
 def test_jobs_are_bounded_by_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execution, "cores", lambda: 8)
+    monkeypatch.setattr(execution, "_cores", lambda: 8)
     for free, jobs in [(100, 1), (999, 1), (1500, 3), (1e6, 12)]:
         monkeypatch.setattr(execution, "free_megabytes", lambda free=free: free)
         assert execution.default_jobs() == jobs
@@ -347,7 +347,7 @@ def test_runs_go_at_once_but_never_more_than_asked(place: Path, warm: None) -> N
 
 def test_ctrl_c_is_obeyed_whichever_thread_hears_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The system may give a signal to any thread that is not deaf to it; only the main one obeys, once awake."""
-    monkeypatch.setattr(execution, "execute", lambda *task: over.wait(PATIENCE))
+    monkeypatch.setattr(execution, "_run_one", lambda *task: over.wait(PATIENCE))
     over, usual = threading.Event(), signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def hear() -> None:

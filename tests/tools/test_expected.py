@@ -14,9 +14,8 @@ from lib.results import Estimate, ReadingResult, Result
 from lib.tools.cli import main
 from lib.tools.run import expected as expectations
 from lib.tools.run import freshness, matrix, results_table
-from lib.tools.run.execute import Outcome
 from lib.tools.run.expected import accept, check
-from lib.tools.run.freshness import Run
+from lib.tools.run.freshness import Outcome, Run
 from lib.tools.run.results_table import read_table
 
 KEPT = Path(__file__).resolve().parents[1] / "expected"
@@ -249,7 +248,7 @@ def test_a_damaged_expectation_of_one_run_is_named(tmp_path: Path, expected: Pat
 
 def test_two_estimates_of_one_name_are_refused() -> None:
     with pytest.raises(UserError, match="two estimates named level 2015"):
-        expectations.facts(SOME.model_copy(update={"estimates": [LEVEL, LEVEL]}))
+        expectations._facts(SOME.model_copy(update={"estimates": [LEVEL, LEVEL]}))
 
 
 def test_what_is_committed_covers_the_runs_of_ci_and_nothing_else() -> None:

@@ -48,7 +48,7 @@ def done(kernel: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny.write(place / "notebooks", READS)
     with pytest.MonkeyPatch.context() as patch:
         use(place, patch)
-        assert execute.execute(RUN, place / "out", Settings(kernel)).error == ""
+        assert execute._run_one(RUN, place / "out", Settings(kernel)).error == ""
     return place
 
 
@@ -92,10 +92,10 @@ def test_the_journal_says_what_decided_the_output(project: Path) -> None:
 def test_a_run_without_change_is_skipped_and_leaves_its_files_alone(project: Path, kernel: str) -> None:
     assert reason(project) == ""
     before = {path: path.stat().st_mtime_ns for path in RUN.folder(project / "out").iterdir()}
-    outcome = execute.execute(RUN, project / "out", Settings(kernel))
+    outcome = execute._run_one(RUN, project / "out", Settings(kernel))
     assert outcome.skipped and outcome.error == ""
     assert {path: path.stat().st_mtime_ns for path in RUN.folder(project / "out").iterdir()} == before
-    assert not execute.execute(RUN, project / "out", Settings(kernel, force=True)).skipped
+    assert not execute._run_one(RUN, project / "out", Settings(kernel, force=True)).skipped
 
 
 def test_a_changed_data_file_repeats_only_what_reads_it(project: Path) -> None:
@@ -111,7 +111,7 @@ def test_of_the_description_only_what_it_says_of_the_files_read_counts(
     kernel: str, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny.write(project / "notebooks", "from lib import figures\nprint(len(figures.load_events()) > 0)")
-    outcome = execute.execute(RUN, project / "out", Settings(kernel))
+    outcome = execute._run_one(RUN, project / "out", Settings(kernel))
     assert outcome.error == ""
     record = freshness.read_journal(RUN.folder(project / "out"))
     assert record is not None and set(record["parts"]["data"]) == {"datapackage.json", "events.csv"}
@@ -197,7 +197,7 @@ def renew_without_kernel(project: Path, patch: pytest.MonkeyPatch) -> None:
     """Execute the due run where no kernel could start; then it is up to date."""
     with patch.context() as inner:
         inner.setattr(execute, "_execute_locked", None)
-        outcome = execute.execute(RUN, project / "out", Settings("no such kernel"))
+        outcome = execute._run_one(RUN, project / "out", Settings("no such kernel"))
     assert outcome.error == "" and not outcome.skipped
     assert reason(project) == ""
 
@@ -209,7 +209,7 @@ def worded(done: Path, kernel: str, tmp_path_factory: pytest.TempPathFactory) ->
     with pytest.MonkeyPatch.context() as patch:
         use(place, patch)
         write_with_words(place, *WORDS)
-        assert execute.execute(RUN, place / "out", Settings(kernel)).error == ""
+        assert execute._run_one(RUN, place / "out", Settings(kernel)).error == ""
     return place
 
 
@@ -252,7 +252,7 @@ def test_words_in_a_notebook_renew_the_page_as_if_it_were_executed(
     renew_without_kernel(project, monkeypatch)
     journal = freshness.read_journal(RUN.folder(project / "out"))
     assert before and journal and before["key"] == journal["key"] and before["started"] == journal["started"]
-    assert execute.execute(RUN, project / "again", Settings(kernel)).error == ""
+    assert execute._run_one(RUN, project / "again", Settings(kernel)).error == ""
     for name in ("notebook.ipynb", "page.html"):
         renewed, executed = ((RUN.folder(project / place) / name).read_bytes() for place in ("out", "again"))
         assert renewed == executed
@@ -263,7 +263,7 @@ def test_other_parameters_and_versions_repeat(project: Path) -> None:
         reason(project, Run(tiny.NAME, "default", VALUES | {"flow": "export"})) == "parameters changed: flow"
     )
     sources = freshness.Sources()
-    sources.known["versions"] = freshness.run_versions() | {"pandas": "99"}
+    sources.known["versions"] = freshness._run_versions() | {"pandas": "99"}
     assert re.fullmatch(
         "versions changed: pandas .* to 99", freshness.reason_to_run(RUN, project / "out", sources)
     )
@@ -272,7 +272,7 @@ def test_other_parameters_and_versions_repeat(project: Path) -> None:
 def test_a_new_and_a_failed_run_have_their_reasons(project: Path, kernel: str) -> None:
     assert reason(project, Run(tiny.NAME, "other", VALUES)) == "new"
     tiny.write(project / "notebooks", "1 / 0")
-    assert execute.execute(RUN, project / "out", Settings(kernel)).error
+    assert execute._run_one(RUN, project / "out", Settings(kernel)).error
     assert reason(project) == "failed before"
     assert (freshness.read_journal(RUN.folder(project / "out")) or {})[
         "error"
@@ -282,7 +282,7 @@ def test_a_new_and_a_failed_run_have_their_reasons(project: Path, kernel: str) -
 def test_an_input_that_changes_while_the_run_goes_leaves_no_key(project: Path, kernel: str) -> None:
     cell = "from lib.package import data_dir\npath = data_dir() / 'events.csv'\ntext = path.read_text()\n"
     tiny.write(project / "notebooks", cell + "with path.open('a') as file:\n    file.write(' ')")
-    assert execute.execute(RUN, project / "out", Settings(kernel)).error == ""
+    assert execute._run_one(RUN, project / "out", Settings(kernel)).error == ""
     assert reason(project) == "inputs changed while it ran"
 
 
@@ -310,7 +310,7 @@ def test_data_that_the_journal_does_not_name_is_not_needed(
 ) -> None:
     """Files that C++ opens would escape the notes; without the other files the outputs must be the same."""
     run = matrix.make_run(notebook, {})
-    assert execute.execute(run, tmp_path / "all", Settings(kernel)).error == ""
+    assert execute._run_one(run, tmp_path / "all", Settings(kernel)).error == ""
     record = freshness.read_journal(run.folder(tmp_path / "all"))
     assert record is not None and record["parts"]["data"]
     for name in record["parts"]["data"]:
@@ -320,7 +320,7 @@ def test_data_that_the_journal_does_not_name_is_not_needed(
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(data_dir() / name, path)
     monkeypatch.setenv("TRADEGOALS_DATA", str(tmp_path / "data"))
-    assert execute.execute(run, tmp_path / "named", Settings(kernel)).error == ""
+    assert execute._run_one(run, tmp_path / "named", Settings(kernel)).error == ""
     texts = [(run.folder(tmp_path / place) / "notebook.ipynb").read_bytes() for place in ("all", "named")]
     assert texts[0] == texts[1]
 
@@ -328,7 +328,7 @@ def test_data_that_the_journal_does_not_name_is_not_needed(
 def journal_after(place: Path, kernel: str, *cells: str) -> dict[str, Any]:
     """The data that the journal of a run of these cells names."""
     tiny.write(place / "notebooks", *cells)
-    assert execute.execute(RUN, place / "out", Settings(kernel, force=True)).error == ""
+    assert execute._run_one(RUN, place / "out", Settings(kernel, force=True)).error == ""
     record = freshness.read_journal(RUN.folder(place / "out"))
     assert record is not None
     return record["parts"]["data"]
@@ -433,7 +433,7 @@ def test_a_table_that_a_kernel_was_forked_with_counts_as_opened(
     tiny.write(project / "notebooks", kept, "figures.load_goals_table(), figures.load_figures();")
     names, known = [], []
     for kernel in (ORDINARY, warm_kernel):
-        outcome = execute.execute(RUN, project / kernel, Settings(kernel))
+        outcome = execute._run_one(RUN, project / kernel, Settings(kernel))
         record = freshness.read_journal(outcome.folder)
         assert record is not None and record["status"] == "ok", outcome.error
         names.append(set(record["parts"]["data"]))

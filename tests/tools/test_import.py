@@ -32,8 +32,8 @@ from lib.tools import curation
 from lib.tools.cli import main
 from lib.tools.sources.mapping import Mapping, parse_mapping, to_yaml
 from lib.tools.sources.observations import in_millions
-from lib.tools.sources.proposal import Proposal, UnclearError, propose
-from lib.tools.sources.reader import read_table
+from lib.tools.sources.proposal import Proposal, propose
+from lib.tools.sources.reader import UnclearError, read_table
 
 CASES = Path(__file__).parents[2].parent / "shared" / "cases"
 FACTS = {"reporter": "China", "partner": "World", "flow": "export", "unit": "USD mn"}
@@ -220,8 +220,6 @@ KINDS: dict[str, tuple[str | bytes, dict[str, object], Found]] = {
     "French": ("Année;Exportations (en milliards d'euros)\n2021;500,1\n".encode("latin-1"), {"unit": None, "flow": None}, export(("2021", 500100))),
     "a TSV of Eurostat": ("freq,partner,flow,geo\\TIME_PERIOD\t2020 \t2021 \nA,CN,EXP,DE\t5.5 \t6 p\nA,CN,IMP,DE\t: \t8 \n", {"reporter": None, "partner": None, "flow": None}, export(("2020", 5.5), ("2021", 6), reporter="Germany", partner="China") | export(("2021", 8), reporter="Germany", partner="China", flow="import")),
     "utf-16 without a mark": ("year;exports\n2020;5,5\n2021;6\n".encode("utf-16-le"), {}, TWO),
-    "json, a list for each name": ('{"year": [2020, 2021], "exports": [5.5, 6]}', {}, TWO),
-    "json, a number for each year": ('{"2020": 5.5, "2021": 6}', {}, TWO),
     "a second table of the same names": ("Exports\nyear,value\n2020,5.5\n2021,6\n\nImports\nyear,value\n2020,7\n2021,8\n", {"flow": None}, TWO),
     "two columns without names": (book([[2020, 5.5], [2021, 6]]), {}, TWO),
     "city and province": ("year,place,exports\n2022,Heilongjiang,5\n2022,哈尔滨,6\n", {"reporter": None, "partner": "Russia"}, {("Heilongjiang", "Russia", "export", "2022", 5.0), ("Harbin", "Russia", "export", "2022", 6.0)}),

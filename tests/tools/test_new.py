@@ -62,7 +62,7 @@ def test_a_new_notebook_works_with_every_command_at_once(
 
     notebook = nbformat.read(path, as_version=4)
     assert notebook["cells"][0]["source"].startswith("# Did exports keep up?\n")
-    assert freshness.stale_parts(notebook) == {}
+    assert freshness.why_stale(notebook) == ""
     assert author._parameter_faults(notebook, getattr(cases, case)) == []
     assert [line for line in author._notebook_faults() if line.startswith(NAME)] == []
     assert f'    "{NAME}": cases.{case},\n' in (own / "lib" / "tools" / "run" / "matrix.py").read_text()

@@ -25,7 +25,7 @@ from lib.tools.sources.mapping import Mapping, parse_mapping
 from lib.tools.sources.observations import in_millions
 from lib.tools.sources.reader import read_table
 from lib.tools.sources.record import Fetched, keep, read_import
-from lib.tools.sources.snapshots import Desk, read_body, read_record
+from lib.tools.sources.snapshots import Desk, _read_body, _read_record
 
 MAPPING = """
 source: gacc
@@ -78,10 +78,10 @@ def test_a_chinese_table_is_read(tmp_path: Path, desk: Desk) -> None:
     assert set(answer.observations["unit"]) == {"USD th"}
     assert len(answer.notes) == 1
     assert answer.notes[0].endswith("table.csv: 1 rows of other parties were left out")
-    (snapshot,) = map(read_record, desk.store.glob("records/*/*/*.json"))
+    (snapshot,) = map(_read_record, desk.store.glob("records/*/*/*.json"))
     assert (snapshot.source, snapshot.authority) == ("gacc", "customs")
     assert set(answer.observations["published"]) == {"2014-01-10"}
-    assert read_body(desk.store, snapshot) == TABLE.encode("gb18030")
+    assert _read_body(desk.store, snapshot) == TABLE.encode("gb18030")
 
 
 def workbook(rows: list[list[object]], sheet: str = "Sheet1") -> bytes:

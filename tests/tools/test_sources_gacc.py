@@ -10,7 +10,7 @@ from sources_kit import Time, quick_client
 
 from lib.errors import UserError
 from lib.tools.sources import gacc
-from lib.tools.sources.record import Fetched, fetch, pair_question, read_import
+from lib.tools.sources.record import Fetched, _fetch, pair_question, read_import
 from lib.tools.sources.snapshots import Desk
 
 RUSSIA = [153.54, 428.04, 64.98, 193.28, 88.56, 234.76]
@@ -32,7 +32,7 @@ def release(**changes: object) -> pd.DataFrame:
 
 
 def ask(partner: str, freq: str, years: range, desk: Desk) -> Fetched:
-    return fetch(pair_question("gacc", "China", partner, freq, years), desk)
+    return _fetch(pair_question("gacc", "China", partner, freq, years), desk)
 
 
 # --- a release ---
@@ -126,13 +126,13 @@ def test_a_page_of_another_shape_is_refused(old: str, new: str, message: str) ->
 @pytest.mark.parametrize("body", [b"", b"<html></html>", server_of.PORTAL, b"{}"])
 def test_another_page_is_no_index(body: bytes) -> None:
     with pytest.raises(UserError, match="no list of releases, expected an index page"):
-        gacc.read_index(body, "http://x/statics/report/preliminary2024.html")
+        gacc._read_index(body, "http://x/statics/report/preliminary2024.html")
 
 
 def test_an_index_lists_the_table_by_country_alone_and_stays_on_the_host() -> None:
     world = World({("CHN", "RUS", "export"): {"2026-02": 1.0, "2026-03": 1.0}}, {})
     page = server_of.gacc_index(world, 2026)
-    year, links = gacc.read_index(page, "http://x/statics/report/preliminary.html")
+    year, links = gacc._read_index(page, "http://x/statics/report/preliminary.html")
     assert year == 2026  # of the list of years: this address has none
     assert links == [
         (2, "/Statics/4-CNY-2026-02.html"),
@@ -142,7 +142,7 @@ def test_an_index_lists_the_table_by_country_alone_and_stays_on_the_host() -> No
     ]
     with pytest.raises(UserError, match=r"a link to .*elsewhere.*, expected one within the site"):
         elsewhere = page.replace(b"english.customs.gov.cn", b"elsewhere.example")
-        gacc.read_index(elsewhere, "http://x/statics/report/preliminary.html")
+        gacc._read_index(elsewhere, "http://x/statics/report/preliminary.html")
 
 
 # --- from the index to observations ---
@@ -219,7 +219,7 @@ def test_a_page_that_breaks_off_is_not_read_in_part(server: Server, desk: Desk) 
         ask("Russia", "A", range(2025, 2026), desk)
     index = server_of.gacc_index(server.world, 2025)
     with pytest.raises(UserError, match="a table without its end"):
-        gacc.read_index(index[:-60], "http://x/statics/report/preliminary2025.html")
+        gacc._read_index(index[:-60], "http://x/statics/report/preliminary2025.html")
 
 
 def test_where_https_fails_the_way_without_it_is_named(store: Path) -> None:

@@ -11,17 +11,16 @@ from fault_server import Server
 from hypothesis import given
 from hypothesis import strategies as st
 from sampling import exhaustive, some
-from sources_kit import NOW, fetch_flow, rouble_days
+from sources_kit import fetch_flow, rouble_days
 
 from lib.analysis.asking import ecb_rates
 from lib.economies import economies, find_economy
 from lib.errors import UserError
 from lib.tools import curation
-from lib.tools.sources import comtrade, covariates, imf, observations, record
+from lib.tools.sources import coded, covariates, observations, record
 from lib.tools.sources.client import Request, get
 from lib.tools.sources.covariates import RECIPES
-from lib.tools.sources.publishers import PUBLISHERS
-from lib.tools.sources.record import Fetched, fetch_panel, gaps_of
+from lib.tools.sources.record import Fetched, _gaps_of, fetch_panel
 from lib.tools.sources.snapshots import Desk
 
 YEARS = range(2010, 2016)
@@ -85,7 +84,7 @@ def test_the_example_of_comtrades_own_client_is_read() -> None:
         b'"reporterCode":156,"flowCode":"X","partnerCode":643,"partner2Code":0,"cmdCode":"TOTAL","customsCode":"C00",'
         b'"motCode":0,"cifvalue":null,"fobvalue":1.0,"primaryValue":1.0,"isAggregate":true}]}'
     )
-    row = comtrade.read(body, "here")[0].iloc[0].to_dict()
+    row = coded._read_comtrade(body, "here")[0].iloc[0].to_dict()
     assert row == {
         "reporter": "156", "partner": "643", "freq": "A", "period": "2023", "flow": "export", "valuation": "FOB", "value": 1.0,
         "unit": "USD",
@@ -167,7 +166,7 @@ def test_the_valuation_is_what_the_source_says(server: Server, desk: Desk) -> No
     ]
     server.always(server_of.instead(server_of.comtrade_json(rows)))
     question = record.pair_question("comtrade", "China", "Russia", "A", range(2013, 2014))
-    found = record.fetch(question, desk).observations.set_index(["reporter", "flow"])["valuation"]
+    found = record._fetch(question, desk).observations.set_index(["reporter", "flow"])["valuation"]
     assert found.to_dict() == {
         ("China", "import"): "FOB",
         ("China", "export"): "FOB",
@@ -211,7 +210,7 @@ def test_missing_years_are_named(source: str, server: Server, desk: Desk) -> Non
     fetched = fetch_one(source, desk, reporter="India", years=years)
     assert "2014" not in values(fetched)
     assert (
-        gaps_of(question, "India", "Russia", fetched.observations)[1]
+        _gaps_of(question, "India", "Russia", fetched.observations)[1]
         == "India–Russia, export: no value for 2014, 2026"
     )
     total = fetch_one(source, desk, reporter="India", flow="total", years=years)
@@ -295,10 +294,10 @@ REFUSED = [
     ("imf", imf_body()[:-12], "a last row without its end, expected a complete CSV"),
     ("imf", imf_body(columns=COUNTED)[: -len(METADATA) - 4], "a last row without its end"),  # 2015.0 would be 20
     ("imf", imf_body() + b"a,b\r\n", "rows that cannot be read"),
-    ("imf", imf_body(UNIT="EUR"), 'the unit "EUR", expected USD'),
-    ("imf", imf_body(UNIT=""), 'the unit "", expected USD'),
-    ("imf", imf_body(UNIT_MULT="6"), 'UNIT_MULT "6", expected dollars without a multiplier'),
-    ("imf", imf_body(MULTIPLIER="1000"), 'MULTIPLIER "1000", expected dollars without a multiplier'),
+    ("imf", imf_body(UNIT="EUR"), 'UNIT "EUR", expected USD'),
+    ("imf", imf_body(UNIT=""), 'UNIT "", expected USD'),
+    ("imf", imf_body(UNIT_MULT="6"), 'UNIT_MULT "6", expected USD without a multiplier'),
+    ("imf", imf_body(MULTIPLIER="1000"), 'MULTIPLIER "1000", expected USD without a multiplier'),
     ("imf", b"", "an empty body with status 200"),
     ("imf", b"\xff\xfe\x00", "bytes that are not utf-16"),
     ("imf", "ungültig".encode("latin-1"), "bytes that are not utf-8"),
@@ -566,7 +565,7 @@ GDP, ROUBLES = RECIPES["china_gdp_current_usd"], RECIPES["rub_per_usd_cbr"]
 
 
 def test_an_indicator_is_read_and_its_gap_stays(server: Server, desk: Desk) -> None:
-    found, snapshot = covariates.ask(GDP, range(2009, 2013), desk)
+    found, snapshot = covariates._ask(GDP, range(2009, 2013), desk)
     assert {day.year: value for day, value in found.items()} == {
         2009: 1.2e12 + 2009,
         2011: 1.2e12 + 2011,
@@ -595,7 +594,7 @@ def test_an_indicator_is_read_and_its_gap_stays(server: Server, desk: Desk) -> N
 def test_faults_of_the_world_bank_are_told(body: bytes, message: str, server: Server, desk: Desk) -> None:
     server.always(server_of.instead(body))
     with pytest.raises(UserError, match=message):
-        covariates.ask(replace(GDP, place="Russia"), range(2009, 2013), desk)
+        covariates._ask(RECIPES["russia_gdp_current_usd"], range(2009, 2013), desk)
     assert list(desk.store.glob("records/*/*/*")) == [], "what is refused is not kept as an answer"
 
 
@@ -603,7 +602,7 @@ def test_faults_of_the_world_bank_are_told(body: bytes, message: str, server: Se
 
 
 def test_roubles_are_averaged_over_whole_years(server: Server, desk: Desk) -> None:
-    days, snapshot = covariates.ask(ROUBLES, range(2012, 2015), desk)
+    days, snapshot = covariates._ask(ROUBLES, range(2012, 2015), desk)
     published = [
         float(value.replace(",", "."))
         for day, (_, value) in rouble_days(2012, 2013).items()
@@ -621,7 +620,7 @@ def test_nominal_and_old_roubles_are_taken_out() -> None:
     body = server_of.cbr_xml(
         "R01235", {"31.12.1997": (1, "5960,0000"), "01.01.1998": (1, "5,9600"), "02.01.1998": (10, "59,6")}
     )
-    assert covariates.read_cbr(body, "here", "R01235").tolist() == pytest.approx([5.96, 5.96, 5.96])
+    assert covariates._read_cbr(body, "here", "R01235", "RUS").tolist() == pytest.approx([5.96, 5.96, 5.96])
 
 
 @pytest.mark.parametrize(
@@ -645,7 +644,7 @@ def test_nominal_and_old_roubles_are_taken_out() -> None:
 def test_faults_of_the_bank_of_russia_are_told(body: bytes, message: str, server: Server, desk: Desk) -> None:
     server.always(server_of.instead(body))
     with pytest.raises(UserError, match=message):
-        covariates.ask(ROUBLES, range(2012, 2014), desk)
+        covariates._ask(ROUBLES, range(2012, 2014), desk)
     assert list(desk.store.glob("records/*/*/*")) == []
 
 
@@ -720,9 +719,3 @@ def test_periods_follow_one_another_without_gap(freq: str, first: int, more: int
     for before, after in zip(ends[:-1], starts[1:], strict=True):
         assert pd.Timestamp(before) + pd.Timedelta(days=1) == pd.Timestamp(after)
     assert (starts[0], ends[-1]) == (f"{first}-01-01", f"{first + more}-12-31")
-
-
-def test_sources_of_trade_have_the_same_form() -> None:
-    for name, module in record.TRADE.items():
-        assert callable(module.plan) and callable(module.read) and PUBLISHERS[name].freqs, name
-    assert imf.FLOW.startswith("/data/") and NOW.tzinfo

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.tools.sources import comtrade, gacc, imf
+from lib.tools.sources import coded, gacc
 
 ANSWERS = Path(os.environ.get("TRADEGOALS_ANSWERS") or Path(__file__).parents[3] / "shared" / "answers")
 
@@ -17,7 +17,7 @@ def answer(name: str) -> bytes:
 
 
 def test_a_table_of_the_imf_is_read_in_full_dollars() -> None:
-    rows, notes = imf.read(answer("imf_imts_nic_monthly.csv"), "here")
+    rows, notes = coded._read_imf(answer("imf_imts_nic_monthly.csv"), "here")
     by_flow = rows.set_index(["flow", "period"])["value"]
     assert by_flow["export"].size == by_flow["import"].size == 436
     assert (by_flow["export", "2026-M04"], by_flow["import", "2026-M04"]) == (601_982_690, 876_915_315)
@@ -27,7 +27,7 @@ def test_a_table_of_the_imf_is_read_in_full_dollars() -> None:
 
 
 def test_an_answer_of_comtrade_is_read() -> None:
-    rows, notes = comtrade.read(answer("comtrade_get.json"), "here")
+    rows, notes = coded._read_comtrade(answer("comtrade_get.json"), "here")
     known = rows.set_index(["flow", "partner"])
     assert known.loc[("import", "276"), "value"] == 74_251_272_075
     assert set(known.loc["import", "valuation"]) == {"CIF"} and set(known.loc["export", "valuation"]) == {

@@ -15,7 +15,7 @@ import pandas as pd
 from test_sources_real import answer
 
 from lib.analysis.asking import ecb_rates
-from lib.tools.sources import covariates, imf
+from lib.tools.sources import coded, covariates
 
 ROWS = [
     (reporter, indicator, partner, "A", str(year), year * 1e6 + 0.25)
@@ -31,7 +31,7 @@ def imf_by_sdmx(body: bytes) -> dict[tuple[str, ...], float]:
     from sdmx.model import common, v30
 
     structure = v30.DataStructureDefinition(id="IMTS")
-    for name in imf.DIMENSIONS:
+    for name in coded.DIMENSIONS:
         structure.dimensions.getdefault(name)
     structure.dimensions.append(common.TimeDimension(id="TIME_PERIOD"))
     structure.measures.getdefault("OBS_VALUE")
@@ -45,18 +45,18 @@ def imf_by_sdmx(body: bytes) -> dict[tuple[str, ...], float]:
         ]
     )
     message = sdmx.read_sdmx(io.BytesIO(text.getvalue().encode()), format="csv", structure=structure)
-    names = (*imf.DIMENSIONS, "TIME_PERIOD")
+    names = (*coded.DIMENSIONS, "TIME_PERIOD")
     found = {
         tuple(str(one.dimension[name].value) for name in names): float(one.value)
         for part in message.data
         for one in part.obs
     }
-    return {key: value for key, value in found.items() if key[1] in imf.INDICATORS}
+    return {key: value for key, value in found.items() if key[1] in coded.INDICATORS}
 
 
 def imf_here(body: bytes) -> dict[tuple[str, ...], float]:
-    rows, _ = imf.read(body, "here")
-    names = {flow: name for name, (flow, _) in imf.INDICATORS.items()}
+    rows, _ = coded._read_imf(body, "here")
+    names = {flow: name for name, flow in coded.INDICATORS.items()}
     keys = zip(
         rows["reporter"], rows["flow"].map(names), rows["partner"], rows["freq"], rows["period"], strict=True
     )
@@ -142,7 +142,7 @@ def test_an_indicator_of_the_world_bank() -> None:
         for year, value in values.items()
     ]
     body = json.dumps([{"page": 1, "pages": 1, "per_page": 20000, "total": len(rows)}, rows]).encode()
-    found = covariates.read_indicator(body, "here", "NY.GDP.MKTP.CD", "CHN")
+    found = covariates._read_worldbank(body, "here", "NY.GDP.MKTP.CD", "CHN")
     assert {f"{day:%Y}": value for day, value in found.items()} == by_series(
         generic({key: values}), "REF_AREA"
     )["CHN"]

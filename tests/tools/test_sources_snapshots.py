@@ -15,7 +15,8 @@ from sources_kit import NOW, Time, quick_client
 
 from lib.errors import UserError
 from lib.tools.sources import snapshots
-from lib.tools.sources.client import Answer, Request
+from lib.tools.sources.client import Answer, Request, Snapshot, answer_to
+from lib.tools.sources.publishers import PUBLISHERS
 from lib.tools.sources.snapshots import Desk, folder_of
 
 QUESTION = Request(
@@ -23,13 +24,18 @@ QUESTION = Request(
 )
 
 
-def answer(body: bytes = b"one", minutes: float = 0) -> Answer:
-    headers = (("content-type", "text/csv; charset=utf-8"), ("etag", "1"))
-    return Answer(QUESTION.url, 200, headers, body, NOW + timedelta(minutes=minutes))
+def answer(body: bytes = b"one", minutes: float = 0, request: Request = QUESTION) -> Answer:
+    headers = {"content-type": "text/csv; charset=utf-8", "etag": "1"}
+    return answer_to(request, PUBLISHERS["imf"], NOW + timedelta(minutes=minutes), body, 200, **headers)
 
 
-def save(store: Path, one: Answer, request: Request = QUESTION) -> snapshots.Snapshot:
-    return snapshots.save(store, snapshots.record_of(request, one), one.body)
+def save(store: Path, one: Answer) -> Snapshot:
+    return snapshots.save(store, *one)
+
+
+def vintages(store: Path) -> list[Snapshot]:
+    """The first record of each different answer: one that came again is no new vintage."""
+    return [one for one in snapshots._records(store, QUESTION) if snapshots.first_of(store, one) == one]
 
 
 def test_a_record_says_where_when_and_under_which_licence(store: Path) -> None:
@@ -43,8 +49,8 @@ def test_a_record_says_where_when_and_under_which_licence(store: Path) -> None:
     assert record["sha256"] == "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"  # of "one"
     assert "IMF Terms" in record["licence"] and record["title"].startswith("IMF")
     assert path.read_text(encoding="utf-8").count("\n") == 1
-    assert snapshots.read_record(path) == snapshot
-    assert snapshots.read_body(store, snapshot) == b"one"
+    assert snapshots._read_record(path) == snapshot
+    assert snapshots._read_body(store, snapshot) == b"one"
     assert snapshot.day == "2026-11-24"
 
 
@@ -52,16 +58,16 @@ def test_an_identical_answer_is_kept_once_and_is_no_vintage(store: Path) -> None
     for minutes in (0, 1, 2):
         save(store, answer(minutes=minutes))
     assert len(list(store.glob("bodies/*/*.gz"))) == 1
-    assert len(snapshots.records(store, QUESTION)) == 3
-    assert len(snapshots.vintages(store, QUESTION)) == 1
-    assert snapshots.first_of(store, snapshots.records(store, QUESTION)[-1]).retrieved == NOW
+    assert len(snapshots._records(store, QUESTION)) == 3
+    assert len(vintages(store)) == 1
+    assert snapshots.first_of(store, snapshots._records(store, QUESTION)[-1]).retrieved == NOW
 
 
 def test_a_changed_answer_is_a_new_vintage(store: Path) -> None:
     for minutes, body in enumerate([b"one", b"two", b"two", b"one"]):
         save(store, answer(body, minutes))
-    found = snapshots.vintages(store, QUESTION)
-    assert [snapshots.read_body(store, one) for one in found] == [b"one", b"two", b"one"]
+    found = vintages(store)
+    assert [snapshots._read_body(store, one) for one in found] == [b"one", b"two", b"one"]
     assert [one.retrieved for one in found] == [NOW + timedelta(minutes=minutes) for minutes in (0, 1, 3)]
     assert len(list(store.glob("bodies/*/*.gz"))) == 2
 
@@ -82,19 +88,19 @@ def test_the_last_answer_counts_and_grows_old(store: Path, monkeypatch: pytest.M
         with quick_client({}, Time(8 * 86_400.0)) as client:
             desk = Desk(client, store, max_age=timedelta(days=days))
             assert desk.ask(QUESTION, lambda body, _: body)[0] == body
-    assert len(snapshots.records(store, QUESTION)) == 3
+    assert len(snapshots._records(store, QUESTION)) == 3
 
 
 def test_a_question_is_the_same_from_a_mirror_and_in_another_order(store: Path) -> None:
     save(store, answer())
     mirror = replace(QUESTION, base="https://mirror.example", params=QUESTION.params[::-1])
-    assert len(snapshots.records(store, mirror)) == 1
+    assert len(snapshots._records(store, mirror)) == 1
     for other in (
         replace(QUESTION, path="/data/y"),
         replace(QUESTION, source="comtrade"),
         replace(QUESTION, params=()),
     ):
-        assert snapshots.records(store, other) == []
+        assert snapshots._records(store, other) == []
 
 
 def test_a_stop_while_writing_leaves_nothing(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +117,7 @@ def test_a_body_without_its_record_is_completed_later(store: Path) -> None:
     save(store, answer())
     for path in store.glob("records/imf/*/*.json"):
         path.unlink()
-    assert snapshots.records(store, QUESTION) == []
+    assert snapshots._records(store, QUESTION) == []
     save(store, answer(minutes=1))
     assert snapshots.check_store(store) == []
 
@@ -121,17 +127,17 @@ def test_a_body_without_its_record_is_completed_later(store: Path) -> None:
 )
 def test_a_damaged_body_is_told(store: Path, change) -> None:  # type: ignore[no-untyped-def]
     snapshot = save(store, answer())
-    path = snapshots.body_path(store, snapshot.sha256)
+    path = snapshots._body_path(store, snapshot)
     path.write_bytes(change(path.read_bytes()))
-    with pytest.raises(UserError, match=r"\.gz: found (no body that can be read|content with checksum)"):
-        snapshots.read_body(store, snapshot)
+    with pytest.raises(UserError, match=r"\.gz: found no body that can be read"):
+        snapshots._read_body(store, snapshot)
     assert len(snapshots.check_store(store)) == 1
 
 
 def test_a_flipped_byte_is_told_or_changes_nothing(store: Path) -> None:
     """Every byte of a record counts (each seventh is tried); of a body all but those of gzip's header that say nothing of its content."""
     snapshot = save(store, answer(b"one,two\n" * 20))
-    (record,), body = store.glob("records/imf/*/*.json"), snapshots.body_path(store, snapshot.sha256)
+    (record,), body = store.glob("records/imf/*/*.json"), snapshots._body_path(store, snapshot)
     for path, every, harmless in ((record, 7, 0), (body, 1, 6)):
         sound, unseen = path.read_bytes(), 0
         for place in range(0, len(sound.rstrip()), every):
@@ -145,9 +151,9 @@ def test_a_flipped_byte_is_told_or_changes_nothing(store: Path) -> None:
 
 def test_a_missing_body_is_told(store: Path) -> None:
     snapshot = save(store, answer())
-    snapshots.body_path(store, snapshot.sha256).unlink()
+    snapshots._body_path(store, snapshot).unlink()
     with pytest.raises(UserError, match="no body that can be read"):
-        snapshots.read_body(store, snapshot)
+        snapshots._read_body(store, snapshot)
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", "null", "{", '{"source": 1}', "[" * 100_000])
@@ -156,7 +162,7 @@ def test_a_damaged_record_is_told(store: Path, content: str) -> None:
     (path,) = store.glob("records/imf/*/*.json")
     path.write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match="found no record of a snapshot"):
-        snapshots.records(store, QUESTION)
+        snapshots._records(store, QUESTION)
     assert len(snapshots.check_store(store)) == 1
 
 
@@ -167,8 +173,8 @@ def test_a_store_that_cannot_be_read_is_told_offline_and_mended_by_asking(
 ) -> None:
     """Also an answer that is never asked for again, such as a release of China's customs."""
     request = replace(QUESTION, lasting=lasting)
-    kept = save(store, answer(), request)
-    (record,), body = store.glob("records/imf/*/*.json"), snapshots.body_path(store, kept.sha256)
+    kept = save(store, answer(request=request))
+    (record,), body = store.glob("records/imf/*/*.json"), snapshots._body_path(store, kept)
     if damage == "an old record":
         record.write_text(record.read_text(encoding="utf-8").replace('"title"', '"name"'), encoding="utf-8")
     elif damage == "a flipped body":
@@ -183,14 +189,14 @@ def test_a_store_that_cannot_be_read_is_told_offline_and_mended_by_asking(
             desk = Desk(client, store, max_age=timedelta(days=9), **asking)  # type: ignore[arg-type]
             return desk.ask(request, lambda body, _: body)[0]
 
-    with pytest.raises(UserError, match=r"found no (record|body).*without --offline it is asked for anew"):
+    with pytest.raises(UserError, match=r"found no (record|body).*; fetching mends it"):
         ask(offline=True)
     assert asked == []
-    assert ask() == answer().body and len(asked) == 1
-    assert ask() == ask(offline=True) == answer().body and len(asked) == 1, "mended"
+    assert ask() == b"one" and len(asked) == 1
+    assert ask() == ask(offline=True) == b"one" and len(asked) == 1, "mended"
     left = snapshots.check_store(store)
     assert len(left) == (damage == "an old record")
-    assert all("it was set aside, and may be removed" in str(fault) for fault in left)
+    assert all("it was set aside, and may be removed" in fault for fault in left)
 
 
 def test_the_folder_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +229,7 @@ def test_two_processes_write_at_once(store: Path) -> None:
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
-    assert len(snapshots.records(store, QUESTION)) == 40
+    assert len(snapshots._records(store, QUESTION)) == 40
     assert len(list(store.glob("bodies/*/*"))) == 20
     assert snapshots.check_store(store) == []
 
@@ -236,4 +242,4 @@ def test_vintages_are_the_answers_without_repetitions(
     for minutes, body in enumerate(bodies):
         save(store, answer(body, minutes))
     changed = [body for before, body in zip([None, *bodies], bodies, strict=False) if body != before]
-    assert [snapshots.read_body(store, one) for one in snapshots.vintages(store, QUESTION)] == changed
+    assert [snapshots._read_body(store, one) for one in vintages(store)] == changed

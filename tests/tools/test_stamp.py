@@ -69,7 +69,7 @@ def append(path: Path, text: str) -> None:
 
 
 def test_a_fresh_stamp_is_not_stale() -> None:
-    assert freshness.stale_parts(stamped(CODE)) == {}
+    assert freshness.why_stale(stamped(CODE)) == ""
 
 
 @pytest.mark.parametrize(
@@ -78,28 +78,28 @@ def test_a_fresh_stamp_is_not_stale() -> None:
 def test_a_notebook_without_stamp_of_this_form_is_stale(mark: object) -> None:
     notebook = tiny.notebook(CODE)
     notebook["metadata"][freshness.STAMP] = mark
-    assert freshness.in_words(freshness.stale_parts(notebook)) == "never stamped"
+    assert freshness.why_stale(notebook) == "never stamped"
 
 
 def test_an_edited_cell_is_noticed() -> None:
     notebook = stamped(CODE, "1 + 1")
     notebook["cells"][2]["source"] = "1 + 2"
-    assert freshness.stale_parts(notebook) == {"cells": ["3"]}
+    assert freshness.why_stale(notebook) == "cells changed: 3"
 
 
 def test_cells_that_came_or_went_are_told_by_their_place() -> None:
     notebook = stamped(CODE, "1", "2", "3")
     del notebook["cells"][2]
-    assert freshness.stale_parts(notebook) == {"cells": ["some removed or moved"]}
+    assert freshness.why_stale(notebook) == "cells changed: some removed or moved"
     notebook = stamped(CODE, "1", "2")
     notebook["cells"].insert(2, nbformat.v4.new_code_cell("0"))
-    assert freshness.stale_parts(notebook) == {"cells": ["3"]}
+    assert freshness.why_stale(notebook) == "cells changed: 3"
 
 
 def test_code_turned_into_text_is_noticed() -> None:
     notebook = stamped(CODE, "1 + 1")
     notebook["cells"][2]["cell_type"] = "markdown"
-    assert freshness.stale_parts(notebook) == {"cells": ["some removed or moved"]}
+    assert freshness.why_stale(notebook) == "cells changed: some removed or moved"
 
 
 def test_words_in_a_notebook_leave_its_stamp_fresh() -> None:
@@ -109,15 +109,15 @@ def test_words_in_a_notebook_leave_its_stamp_fresh() -> None:
     for cell in notebook["cells"]:
         cell["id"] = f"other-{cell['id'][:4]}"
     notebook["metadata"]["title"] = "Other"
-    assert freshness.stale_parts(notebook) == {}
+    assert freshness.why_stale(notebook) == ""
     notebook["cells"][3]["source"] = "1 + 2"
-    assert freshness.stale_parts(notebook) == {"cells": ["4"]}  # as they are counted in the notebook
+    assert freshness.why_stale(notebook) == "cells changed: 4"  # as they are counted in the notebook
 
 
 def test_text_moved_between_cells_is_noticed() -> None:
     notebook = stamped("a = 1", "b = 2")
     notebook["cells"][1]["source"], notebook["cells"][2]["source"] = "a = 1\nb = 2", ""
-    assert freshness.stale_parts(notebook) == {"cells": ["2", "3"]}
+    assert freshness.why_stale(notebook) == "cells changed: 2, 3"
 
 
 def test_a_stale_notebook_says_exactly_what_has_changed(own_lib: Path, own_data: Path) -> None:
@@ -126,28 +126,28 @@ def test_a_stale_notebook_says_exactly_what_has_changed(own_lib: Path, own_data:
     append(own_lib / "growth.py", "\nOTHER = 1\n")
     append(own_data / "figures.csv", "\n")
     (own_data / "reference/priors.csv").unlink()
-    assert freshness.in_words(freshness.stale_parts(notebook)) == (
+    assert freshness.why_stale(notebook) == (
         "cells changed: 3; lib changed: growth; data changed: figures.csv, reference/priors.csv"
     )
 
 
 def test_a_long_list_of_changes_ends_with_a_number() -> None:
-    assert freshness.in_words({"lib": list("abcdefgh")}) == "lib changed: a, b, c, d, e, f and 2 more"
+    assert freshness._told({"lib": list("abcdefgh")}) == ["lib changed: a, b, c, d, e, f and 2 more"]
 
 
 def test_outputs_and_execution_counts_do_not_matter() -> None:
     notebook = stamped(CODE)
     notebook["cells"][1]["execution_count"] = 7
     notebook["cells"][1]["outputs"] = [nbformat.v4.new_output("stream", text="hello")]
-    assert freshness.stale_parts(notebook) == {}
+    assert freshness.why_stale(notebook) == ""
 
 
 def test_an_imported_module_matters_and_another_does_not(own_lib: Path) -> None:
     notebook = stamped(CODE)
     append(own_lib / "words.py", "\nOTHER = 1\n")
-    assert freshness.stale_parts(notebook) == {}
+    assert freshness.why_stale(notebook) == ""
     append(own_lib / "growth.py", "\nOTHER = 1\n")
-    assert freshness.stale_parts(notebook) == {"lib": ["growth"]}
+    assert freshness.why_stale(notebook) == "lib changed: growth"
 
 
 def test_a_module_imported_by_another_matters(own_lib: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_module_imported_by_another_matters(own_lib: Path) -> None:
     notebook = stamped(CODE)
     assert meaning.imported_modules(CODE) == {"__init__", "growth", "middle", "deep"}
     append(own_lib / "deep.py", "y = 2\n")
-    assert freshness.stale_parts(notebook) == {"lib": ["deep"]}
+    assert freshness.why_stale(notebook) == "lib changed: deep"
 
 
 @pytest.mark.parametrize(
@@ -205,14 +205,14 @@ def test_code_that_is_not_python_is_a_users_mistake() -> None:
 def test_an_edited_table_is_noticed(own_data: Path, table: str) -> None:
     notebook = stamped(CODE)
     append(own_data / table, "\n")
-    assert freshness.stale_parts(notebook) == {"data": [table]}
+    assert freshness.why_stale(notebook) == f"data changed: {table}"
 
 
 def test_a_file_that_the_notebook_does_not_read_does_not_matter(own_data: Path) -> None:
     notebook = stamped(CODE)
     append(own_data / "README.md", "\nMore.\n")
     append(own_data / "events.csv", "\n")
-    assert freshness.stale_parts(notebook) == {}
+    assert freshness.why_stale(notebook) == ""
 
 
 def test_new_checksums_of_other_tables_do_not_matter_but_a_changed_field_does(own_data: Path) -> None:
@@ -224,12 +224,12 @@ def test_new_checksums_of_other_tables_do_not_matter_but_a_changed_field_does(ow
     content = json.loads(path.read_text(encoding="utf-8"))
     content["resources"][-1] |= {"hash": "sha256:0", "bytes": 1}
     path.write_text(json.dumps(content), encoding="utf-8")
-    assert freshness.stale_parts(notebook) == {}
+    assert freshness.why_stale(notebook) == ""
     content["resources"][0]["schema"]["fields"][0]["type"] = "integer"
     path.write_text(json.dumps(content), encoding="utf-8")
-    assert freshness.stale_parts(notebook) == {"data": ["datapackage.json"]}
+    assert freshness.why_stale(notebook) == "data changed: datapackage.json"
     path.write_text("[]", encoding="utf-8")
-    assert freshness.stale_parts(notebook) == {"data": ["datapackage.json"]}
+    assert freshness.why_stale(notebook) == "data changed: datapackage.json"
 
 
 def test_cleaning_leaves_nothing_of_the_machine_or_the_moment() -> None:
@@ -274,7 +274,7 @@ def test_what_jupyterlab_adds_on_saving_goes_without_running_anything(
     notebook["metadata"]["toc-showcode"] = True
     notebook["cells"][1]["metadata"] |= {"scrolled": True, "jupyter": {"outputs_hidden": True}}
     nbformat.write(notebook, path)
-    assert path.read_bytes() != before[path.name] and freshness.stale_parts(notebook) == {}
+    assert path.read_bytes() != before[path.name] and freshness.why_stale(notebook) == ""
     monkeypatch.setattr(execute, "run_notebook", pytest.fail)
     said = CliRunner().invoke(main, ["stamp"], catch_exceptions=False).output
     assert "tidied 00_did_the_goal_hold" in said
@@ -289,7 +289,7 @@ def test_two_stamps_of_a_notebook_are_the_same_bytes(tmp_path: Path) -> None:
     assert path.read_bytes() == first
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
-    assert freshness.stale_parts(notebook) == {}
+    assert freshness.why_stale(notebook) == ""
     assert [cell["execution_count"] for cell in notebook["cells"]] == [1, 2, 3, 4]
     assert notebook["cells"][2]["outputs"][0]["text"] == "Harbin\n"
     mark = notebook["metadata"][freshness.STAMP]
@@ -322,13 +322,13 @@ def test_a_file_of_the_project_that_a_cell_opens_is_in_the_stamp_by_its_place_th
     author._restamp(path)
     notebook = author._read_notebook(path)
     assert str(tmp_path) not in json.dumps(notebook["metadata"])
-    assert freshness.stale_parts(notebook) == {}
+    assert freshness.why_stale(notebook) == ""
     append(own_lib / "errors.py", "OTHER = 1\n")
     append(path.parent / "helper.py", "# a remark\n")
     append(table, "2\n")
-    assert freshness.stale_parts(notebook) == {"lib": ["errors"], "data": ["./my, 1 ä.csv"]}
+    assert freshness.why_stale(notebook) == "lib changed: errors; data changed: ./my, 1 ä.csv"
     append(path.parent / "helper.py", "OTHER = 1\n")
-    assert freshness.stale_parts(notebook)["data"] == ["./my, 1 ä.csv", "./notebooks/helper.py"]
+    assert freshness.why_stale(notebook).endswith("data changed: ./my, 1 ä.csv, ./notebooks/helper.py")
 
 
 def test_a_notebook_that_opens_a_file_outside_the_project_is_not_stamped(tmp_path: Path) -> None:
@@ -357,7 +357,7 @@ def test_words_in_any_module_leave_every_committed_stamp_fresh(own_lib: Path) ->
     append(own_lib / "growth.py", "\n\ndef other():\n    return 1\n")
     for notebook, mark in zip(notebooks, before, strict=True):
         notebook["metadata"][freshness.STAMP] = mark
-        assert freshness.stale_parts(notebook) == {"lib": ["growth"]}
+        assert freshness.why_stale(notebook) == "lib changed: growth"
 
 
 @pytest.mark.parametrize(
@@ -376,7 +376,7 @@ def test_a_notebook_that_fails_is_left_as_it_was(tmp_path: Path, cell: str, word
 def test_a_cell_out_of_time_leaves_the_notebook_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute, "CELL_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr("lib.tools.run.engine.CELL_TIMEOUT_SECONDS", 1)
     path = tiny.write(tmp_path, "import time; time.sleep(900)")
     before = path.read_bytes()
     with pytest.raises(UserError, match="timed out"):

@@ -15,7 +15,7 @@ from sampling import exhaustive, some, thorough
 from lib import outlook, reference
 from lib.analysis import question, what_if, what_if_data
 from lib.analysis.asking import ask
-from lib.cases import MAX_HORIZON_YEARS, GoalCase
+from lib.cases import MAX_HORIZON_YEARS, GoalCase, TrendCase
 from lib.errors import UserError
 from lib.goals import READINGS
 from lib.law import FAN
@@ -105,7 +105,7 @@ def cases(flow: tuple[str, str, str]) -> list[GoalCase]:
         }
         for currency, days in levels.items()
         for day in {days[0][0], days[len(days) // 2][0], days[-1][0], "2026-11-24"}
-        for base in what_if_data.levels_on(days, day)
+        for base in TrendCase(**names, currency=currency, as_of=day).series().index.tolist()
         for goal in GOALS
         for years in DEADLINES
         if not (currency == "CNY" and "USD" in goal)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import click
 
 from lib.errors import UserError
-from lib.tools.commands import OUT, WORDS, Out, Texts, examples, flag, options, pairs, tell
+from lib.tools.commands import OUT, WORDS, Out, Texts, examples, options, pairs, tell
 from lib.tools.commands.bring import Rows
 from lib.tools.commands.results import write_csv
 from lib.tools.run import freshness
@@ -107,7 +107,8 @@ def _of_file(path: Path, question: str, given: dict[str, Any], said: dict[str, A
 
 def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
     """What the import would read, and what stands for names that neither table nor options give: the answer needs none."""
-    from lib.tools.sources.proposal import UnclearError, propose
+    from lib.tools.sources.proposal import propose
+    from lib.tools.sources.reader import UnclearError
 
     stand_in = {
         "reporter": (path.stem, "the file's name"),
@@ -119,9 +120,8 @@ def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
     except UnclearError as error:
         asked = error.questions
     missing = {name: told for name, (_, told) in stand_in.items() if name in asked and not given[name]}
-    rest = {name: f"{text}; give it with {flag(name)}" for name, text in asked.items() if name not in missing}
-    if rest:
-        raise UnclearError(str(path), rest)
+    if rest := [name for name in asked if name not in missing]:
+        raise UnclearError(str(path), {name: asked[name] for name in rest})
     return propose(path, **given | {name: stand_in[name][0] for name in missing}), missing
 
 

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = "template"  # the notebook to copy
 
-PICTURE_OF, PICTURE = "00_did_the_goal_hold", ".github/picture.png"
-"""The picture of README.md is the first figure of this notebook."""
+PICTURE_OF, PICTURE = "00_did_the_goal_hold", ".github/picture.png"  # README.md shows its first figure
 
 REGISTRY = "tools/run/matrix.py"  # module of `lib` whose mapping ON_REQUEST lists a new notebook
 
@@ -92,7 +91,7 @@ def _notebook_faults() -> list[str]:
         path = notebooks_dir() / f"{name}.ipynb"
         try:
             notebook = _read_notebook(path)
-            stale = freshness.in_words(freshness.stale_parts(notebook))
+            stale = freshness.why_stale(notebook)
             found = _parameter_faults(notebook, model)
             found += [f"{STALE}{stale}); run: tradegoals stamp {name}"] * bool(stale)
         except UserError as error:
@@ -160,7 +159,7 @@ def stamp(
     stamped = list(_stamped_notebooks())
     names = [matrix.notebook_name(text, stamped) for text in notebook] or stamped
     paths = [notebooks_dir() / f"{name}.ipynb" for name in names]
-    stale = {path: freshness.in_words(freshness.stale_parts(_read_notebook(path))) for path in paths}
+    stale = {path: freshness.why_stale(_read_notebook(path)) for path in paths}
     due = [path for path in paths if stale[path] or force]
     if check:
         tell(f"{path.stem}: {f'stale, {stale[path]}' if stale[path] else 'fresh'}" for path in paths)
@@ -318,8 +317,10 @@ def kernel(what: Literal["install"]) -> None:
     """
     from lib.tools.run import kernels
 
-    click.echo(f"{what}ed {kernels.install()}; by name: papermill -k {kernels.INSTALLED} …")
-    click.echo(f"To take it out: jupyter kernelspec remove {kernels.INSTALLED}")
+    name, folder = kernels.INSTALLED, kernels.install()
+    click.echo(
+        f"{what}ed {folder}; by name: papermill -k {name} …\nTo take it out: jupyter kernelspec remove {name}"
+    )
 
 
 # --- data/reference, and the same of a panel of one's own ---
@@ -349,8 +350,9 @@ def reference(
         raise UserError(f"panels: found no folder, expected --panels FOLDER or the variable {PANELS_ENV}")
     elif check:
         if faults := faults_of(panels):
-            first = "the panels are not those that data/reference was computed from:"
-            raise UserError("\n".join([first, *faults]))
+            raise UserError(
+                "\n".join(["the panels are not those that data/reference was computed from:", *faults])
+            )
         click.echo(f"{panels}: all panels are those that data/reference was computed from")
     else:
         ran = pipeline.build(panels, only=step, fresh=fresh)

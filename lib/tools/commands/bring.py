@@ -12,12 +12,11 @@ import click
 
 from lib.errors import UserError, nearest, quote, read_bytes, shown_path
 from lib.tools import commands
-from lib.tools.commands import WORDS, Texts, agreed, flag, in_words, options, pairs, tell
+from lib.tools.commands import WORDS, Texts, agreed, in_words, options, pairs, tell
 
 Rows = Annotated[Texts, "Only the rows where this stands; may be repeated.", {"metavar": "COLUMN=TEXT"}]
 PLACE = 'To add to reporters.csv, such as "Jilin, province, China"; TEXT=NAME says how the table calls it.'
 AGE = "Do not ask again for what was answered so lately [default: imf 0, with --all-pairs 7; comtrade 7; gacc 1]."
-DAYS = {"type": click.IntRange(min=0), "metavar": "DAYS"}
 Offline = Annotated[bool, "Use the answers kept before, ask nobody."]
 
 SHOWN = 12  # observations that are shown
@@ -42,7 +41,7 @@ def fetch(
     freq: Annotated[Literal["A", "Q", "M"], "Of the values."] = "A",
     years: Annotated[str | None, "FIRST-LAST [default: all that the source has]."] = None,
     offline: Offline = False,
-    max_age: Annotated[int | None, AGE, DAYS] = None,
+    max_age: Annotated[int | None, AGE, {"type": click.IntRange(min=0), "metavar": "DAYS"}] = None,
     allow_http: Annotated[bool, "Let China's customs alone be asked without TLS."] = False,
     yes: Annotated[bool, "With --all-pairs: do not ask about the licence."] = False,
 ) -> None:
@@ -60,7 +59,7 @@ def fetch(
 
     if all_pairs == bool(reporter or partner) or bool(reporter) != bool(partner):
         raise UserError("data fetch: expected REPORTER and PARTNER, such as India Russia, or --all-pairs")
-    facts = publisher(source)
+    facts = publisher(source, "fetch")
     last = date.today().year + (freq != "A")
     span = record.read_years(years) if years else range(facts.first_year, last)
     days = facts.good_days or 7 * all_pairs if max_age is None else max_age
@@ -71,24 +70,25 @@ def fetch(
             return
     with _desk(allow_http, offline=offline, max_age=age) as desk:
         if not (reporter and partner):
-            total, failed = [0, 0, 0], []
+            added, failed = list[tuple[int, ...]]([(0, 0, 0)]), list[str]()
             for done, (one, answer) in enumerate(record.fetch_panel(source, freq, span, desk), start=1):
                 figures, notes = record.figures_of(answer, desk.today)
-                written = record.append(figures) if len(figures) else []
+                added += [each.added for each in (record.append(figures) if len(figures) else [])]
                 click.echo(f"{done} {one.name}", err=True)
-                total = [sum(counts) for counts in zip(total, *(each.added for each in written), strict=True)]
-                failed += notes if not written else []
+                failed += notes if figures.empty else []
             tell(failed, "note: ")
-            click.echo(f"{total[0]:,} values new, {total[1]:,} changed, {total[2]:,} known already")
+            new, changed, same = map(sum, zip(*added, strict=True))
+            click.echo(f"{new:,} values new, {changed:,} changed, {same:,} known already")
             return
-        found = record.fetch_pair(record.pair_question(source, reporter, partner, freq, span), desk)
-    tell((note for written in found for note in written.notes), "note: ")
+        question = record.pair_question(source, reporter, partner, freq, span)
+        found, notes = record.fetch_pair(question, desk)
+    tell(notes, "note: ")
     tell(found)
     if len(found[0].first) == 4:  # a year, which most notebooks want
         rows = fetched.read(found[0].reporter)
         day = rows.loc[rows["partner"] == found[0].partner, "published"].max()
-        case = f"reporter={found[0].reporter}", f"partner={found[0].partner}", f"as_of={day}"
-        given = " ".join(f"-p {shlex.quote(text)}" for text in case)
+        case = {"reporter": found[0].reporter, "partner": found[0].partner, "as_of": day}
+        given = " ".join(f"-p {shlex.quote(f'{name}={value}')}" for name, value in case.items())
         click.echo(f"Now: tradegoals run --notebook 01_what_do_the_figures_say {given}")
 
 
@@ -107,13 +107,12 @@ def refresh(
     """
     from lib.tools import curation
     from lib.tools.sources import covariates
-    from lib.tools.sources.publishers import PUBLISHERS
+    from lib.tools.sources.publishers import publisher
 
-    known = [name for name, facts in PUBLISHERS.items() if facts.command == "refresh"]
-    if other := [name for name in source if name not in known]:
-        raise UserError(f"source: found {quote(other[0])}, expected {nearest(other[0], known)}")
+    for name in source:
+        publisher(name, "refresh")
     with _desk(offline=offline) as desk:
-        changed, notes = covariates.renew(list(source) or known, desk, currency)
+        changed, notes = covariates.renew(source, desk, currency)
     tell(notes, "note: ")
     tell(changed)
     if not changed:
@@ -135,9 +134,7 @@ def update(offline: Offline = False) -> None:
 
     with _desk(offline=offline, max_age=timedelta(days=1)) as desk:
         found = renew(range(1980, date.today().year), desk)
-    written = [one for one in found.written if any(one.added[:2])]
-    tell((note for one in written for note in one.notes), "note: ")
-    tell(written)
+    tell(found.written)
     tell(found.notes, "note: ")
     click.echo(f"{len(found.moved)} answers move:" if found.moved else "No answer moves.")
     tell(found.moved, "  ")
@@ -176,8 +173,10 @@ def remove(source: str, yes: Annotated[bool, "Without asking."] = False) -> None
     if source not in kept.index:
         expected = nearest(source, kept.index) if len(kept) else "what was fetched or imported: nothing was"
         raise UserError(f"source: found {quote(source)}, expected {expected}")
-    if agreed(f"Remove {kept.loc[source, 'values']:,} figures of {source}?", yes):
-        click.echo(f"removed {record.remove(source):,} figures of {source}; its files stay in data/snapshots")
+    figures = f"{kept.loc[source, 'values']:,} figures of {source}"
+    if agreed(f"Remove {figures}?", yes):
+        record.remove(source)
+        click.echo(f"removed {figures}; its files stay in data/snapshots")
 
 
 # --- a table of one's own: looked at, confirmed, written ---
@@ -201,28 +200,28 @@ def import_(
     kept beside the file and can be changed and given again. data/README.md describes it.
     """
     from lib.tools import curation
-    from lib.tools.sources import client, record, snapshots
+    from lib.tools.sources import record
     from lib.tools.sources.mapping import parse_mapping, to_yaml
 
-    new, names = _places(place)
-    given = {name: value for name, value in said.items() if value} | {
-        "places": names,
-        "rows": pairs(rows, "--rows"),
-    }
+    new, names = list[dict[str, str]](), dict[str, str]()
+    for text in place:
+        called, _, about = text.rpartition("=")
+        name, *rest = [part.strip() for part in about.split(",")]
+        names[called.strip() or name] = name
+        new += curation.place_rows(name, *[*rest, ""][:2]) if rest else []
+    given = said | {"places": names, "rows": pairs(rows, "--rows")}
     if mapping is None:
         found, observed = _proposed(table, given)
+    elif extra := [name for name, value in given.items() if value and name != "places"]:
+        raise UserError(f"--{extra[0]}: found it beside a mapping, expected it in there")
     else:
-        if extra := [name for name, value in given.items() if value and name != "places"]:
-            raise UserError(f"--{extra[0]}: found it beside a mapping, expected it in there")
         found, observed = parse_mapping(read_bytes(mapping), shown_path(mapping)), None
     codes = {one["name"]: one["code"] for one in new}
-    with client.open_client() as asked:
-        fetched, snapshot, body = record.read_import(
-            table, found, snapshots.Desk(asked, snapshots.folder_of()), observed
-        )
-    figures, notes = record.figures_of(fetched, snapshot.day, codes, imported=True)
+    with _desk() as desk:
+        fetched, snapshot, body = record.read_import(table, found, desk, observed)
+    figures, notes = record.figures_of(fetched, snapshot.day, imported=True)
     drafts = record.drafts_of(figures, codes, reread=True)
-    if mapping is None and found is not None:
+    if observed is not None:
         click.echo(f"mapping:\n{indent(to_yaml(found).rstrip(), '  ')}")
     doubts = _show(drafts, notes)
     sure = yes or (mapping is not None and not (doubts and commands.is_terminal()))
@@ -232,7 +231,7 @@ def import_(
     if new:
         curation.put("reporters", new)
         click.echo(f"reporters.csv gets a row: {'; '.join(row['name'] for row in new)}")
-    path = record.keep(snapshots.folder_of(), snapshot, body, found)
+    path = record.keep(desk.store, snapshot, body, found)
     tell(record.append(figures, reread=True))
     source, kept = snapshot.source, f"; mapping: {path}" if path else ""
     click.echo(f"source: {source}; to take it back: tradegoals data remove {source}{kept}")
@@ -242,7 +241,8 @@ def _proposed(table: Path, given: dict[str, Any]) -> tuple[Any, Any]:
     """The mapping that the table itself suggests; what it does not say is asked for at a terminal. None for a page of customs."""
     from lib.tools.sources import gacc
     from lib.tools.sources.grids import read_file
-    from lib.tools.sources.proposal import UnclearError, propose
+    from lib.tools.sources.proposal import propose
+    from lib.tools.sources.reader import UnclearError
 
     body = read_file(table)
     if body.lstrip()[:1] == b"<" and gacc.is_release(body):
@@ -251,8 +251,7 @@ def _proposed(table: Path, given: dict[str, Any]) -> tuple[Any, Any]:
         proposal = propose(table, **given)
     except UnclearError as unclear:
         if not commands.is_terminal():
-            wanted = " ".join(f"{flag(name)} …" for name in unclear.questions)
-            raise UserError(f"{unclear}\nTo say so: tradegoals data import {table} {wanted}") from None
+            raise
         for name, words in unclear.questions.items():
             click.echo(f"{name}: {words}")
             answer = click.prompt(name)
@@ -261,24 +260,8 @@ def _proposed(table: Path, given: dict[str, Any]) -> tuple[Any, Any]:
     return proposal.mapping, (proposal.rows, proposal.notes)
 
 
-def _places(texts: Texts) -> tuple[list[dict[str, str]], dict[str, str]]:
-    """Rows for reporters.csv, and how the table calls places."""
-    from lib.tools import curation
-
-    rows, names = [], {}
-    for text in texts:
-        called, _, rest = text.rpartition("=")
-        name, *about = [part.strip() for part in rest.split(",")]
-        names[called.strip() or name] = name
-        if about:
-            rows += curation.place_rows(name, *[*about, ""][:2])
-    return rows, names
-
-
 def _show(drafts: list[Any], notes: list[str]) -> bool:
     """Print notes, the first observations beside what is known, and what the rules of plausibility doubt; whether any."""
-    import pandas as pd
-
     from lib.tools import curation
 
     tell(notes, "note: ")
@@ -286,17 +269,18 @@ def _show(drafts: list[Any], notes: list[str]) -> bool:
     total = sum(map(len, news))
     click.echo(f"{total:,} figures are new; the first:" if total else "No figure is new.")
     rows, known = curation.beside(news, SHOWN)
-    wide = {name: max(map(len, rows[name]), default=0) for name in ("reporter", "partner", "flow")}
-    names = [rows[name].str.ljust(size) for name, size in wide.items()]
+    for name in ("reporter", "partner", "flow"):
+        rows[name] = rows[name].str.ljust(max(map(len, rows[name]), default=0))
     periods = map(curation.period_code, rows["period_start"], rows["period_end"])
     values = rows["value"].map("{:>14,.10g}".format)
+    names = rows["reporter"], rows["partner"], rows["flow"]
     for *cells, beside in zip(*names, periods, values, rows["unit"], known, strict=True):
         click.echo("  ".join(["", *cells, *([f"known: {beside}"] if beside else [])]))
-    keys = pd.concat(news)["figure_id"] if news else None
-    flags, seen = curation.doubts([rows for rows, *_ in drafts], keys)
-    tell(in_words(flags.head(SHOWN)), "look: ")
-    if len(flags) > SHOWN:
-        click.echo(f"look: and {len(flags) - SHOWN:,} more")
+    flags, seen = curation.doubts(
+        [rows for rows, *_ in drafts], {key for one in news for key in one["figure_id"]}
+    )
+    more = [f"and {len(flags) - SHOWN:,} more"] * (len(flags) > SHOWN)
+    tell([*in_words(flags.head(SHOWN)), *more], "look: ")
     if seen < total:
         click.echo(f"note: the rules of plausibility looked at {seen:,} of {total:,} figures")
     return bool(len(flags))

@@ -12,7 +12,7 @@ from lib.errors import UserError, nearest, quote
 from lib.research import files
 from lib.tools import commands
 from lib.tools.commands import OUT, Out, Texts, examples, flag, options, tell
-from lib.tools.run import results_table
+from lib.tools.run.freshness import TABLE
 
 if TYPE_CHECKING:  # every command imports this module; the others need no pandas
     import pandas as pd
@@ -37,6 +37,7 @@ def results(
 ) -> None:
     """Print the results of all runs, from out/results.parquet."""
     from lib.tables import to_csv
+    from lib.tools.run import results_table
 
     if merge:
         collect_results(out, True)
@@ -68,7 +69,9 @@ def write_csv(text: str, path: Path, what: str) -> None:
 
 def collect_results(out: Path, changed: bool) -> None:
     """Renew the table after runs, unless nothing has changed and there is one; name each result that it leaves out."""
-    if changed or not (out / results_table.TABLE).exists():
+    if changed or not (out / TABLE).exists():
+        from lib.tools.run import results_table  # imports pandas
+
         tell(results_table.merge(out), "left out of the results table: ", err=True)
 
 

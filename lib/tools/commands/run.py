@@ -1,11 +1,11 @@
 """The commands that run notebooks, `run`, `run-one` and `schema`, and what they print."""
 
+import fnmatch
 import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -74,9 +74,8 @@ def run(
     _tell_how_read(values, chosen)
     if list_:
         for one in chosen:
-            click.echo(
-                " ".join([f"{one.name}:", *(f"{name}={text}" for name, text in one.parameters.items())])
-            )
+            given = (f"{name}={text}" for name, text in one.parameters.items())
+            click.echo(" ".join([f"{one.name}:", *given]))
         return
     if specs:
         files.make_folder(specs)
@@ -115,8 +114,7 @@ def run_one(spec: Path, out: Out = OUT, force: Force = False, timeout: Timeout =
     checked = make_run(asked.notebook, asked.parameters, asked.slug, asked.case, f"{spec.name}: ")
     outcome = execute_one(checked, out, force, timeout)
     _report([outcome], 1, {})
-    if outcome.error:
-        sys.exit(1)
+    sys.exit(bool(outcome.error))
 
 
 def execute_one(run: Any, out: Path, force: bool = False, timeout: float = 600.0) -> Any:
@@ -170,11 +168,11 @@ def _select(
 
 def _only(runs: list[Any], patterns: Texts) -> list[Any]:
     """The runs whose name fits one of the patterns; a pattern that fits none is a mistake."""
+    names = [run.name for run in runs]
     for pattern in patterns:
-        if not any(fnmatchcase(run.name, pattern) for run in runs):
-            expected = nearest(pattern, (run.name for run in runs))
-            raise UserError(f'--only: found "{pattern}", expected {expected}')
-    return [run for run in runs if any(fnmatchcase(run.name, pattern) for pattern in patterns or "*")]
+        if not fnmatch.filter(names, pattern):
+            raise UserError(f'--only: found "{pattern}", expected {nearest(pattern, names)}')
+    return [run for run in runs if any(fnmatch.fnmatch(run.name, pattern) for pattern in patterns or "*")]
 
 
 def _tell_how_read(values: dict[str, str], runs: list[Any]) -> None:
@@ -212,9 +210,9 @@ def _report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
     """Verdicts, where the pages are, how many of each, and the failures last."""
     good = [outcome for outcome in outcomes if not outcome.error]
     if good and len(outcomes) <= 20:  # more are not shown one by one
-        from lib.tools.run.results_table import verdict_lines  # imports pandas
+        from lib.tools.run.results_table import result_of, verdict_lines  # imports pandas
 
-        tell(verdict_lines([outcome.result for outcome in good if outcome.result]))
+        tell(verdict_lines(list(filter(None, map(result_of, good)))))
         click.echo("\nPages")
         for outcome in good:
             page, here = outcome.folder / freshness.PAGE, Path.cwd()  # shown as it is typed here
@@ -242,14 +240,12 @@ def _spent(outcome: Any) -> str:
 
 def _execute(items: list[Any], out: Path, sources: Any, fail_fast: bool = False, **how: Any) -> list[Any]:
     """Execute what is due, with a bar on a terminal and a line a run elsewhere: all outcomes."""
-    from tqdm import tqdm
-
-    from lib.tools.run.execute import Outcome
-
     due = [run for run, reason in items if reason]
-    done = [Outcome(run, run.folder(out), 0.0, skipped=True) for run, reason in items if not reason]
+    done = [freshness.Outcome(run, run.folder(out), 0.0, skipped=True) for run, reason in items if not reason]
     if not due:
         return done
+    from tqdm import tqdm
+
     failed = 0
     # SIGTERM ends the command as Ctrl-C does: what runs is killed, what had finished is kept.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -273,17 +269,14 @@ def _outcomes(
     due: list[Any], out: Path, sources: Any, *, force: bool, timeout: float, cold: bool = False, **where: Any
 ) -> Iterator[Any]:
     """Outcomes from the executor that was asked for, by the options of `run`."""
-    from lib.tools.run import execute, kernels
+    from lib.tools.run import kernels
 
     jobs, memory, scheduler = map(where.get, ("jobs", "memory", "scheduler"))
-    if cold or len(due) == 1:  # a server of warm kernels pays from the second run on
-        name = kernels.ORDINARY
-    elif scheduler:
-        name = kernels.INSTALLED
-    else:
-        server = _start_server()
-        execute.load()  # while the server gets ready
-        name = server()
+    warm = not cold and len(due) > 1  # a server of warm kernels pays from the second run on
+    server = _start_server() if warm and not scheduler else None
+    from lib.tools.run import execute  # while the server gets ready
+
+    name = server() if server else kernels.INSTALLED if warm else kernels.ORDINARY
     at_once = min(jobs or execute.default_jobs(), len(due))
     most = memory * 1000 if memory else 0 if scheduler else execute.free_megabytes() / at_once
     settings = execute.Settings(name, timeout, force, most)

@@ -8,14 +8,15 @@ import asyncio
 import logging
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from queue import Empty
 from typing import Any
 
 from jupyter_client.asynchronous import AsyncKernelClient
-from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
@@ -24,14 +25,38 @@ from papermill.log import logger
 from papermill.utils import nb_kernel_name
 from traitlets.config import Config
 
-from lib.tools.run import execute, kernels
-from lib.tools.run.execute import MOST_OUTPUT_BYTES, RUNNING, STOPPING, OutputLimitError, StoppedError, Watch
+from lib.tools.run import kernels
+
+TIMEOUT_SECONDS, CELL_TIMEOUT_SECONDS = 600.0, 300  # of a run, of a cell
+
+MOST_OUTPUT_BYTES = 50_000_000
+"""A run that prints more is a failure: its page could not be read, and would fill memory and disk."""
+
+RUNNING: set[Any] = set()  # the clients of the runs that go in this process
+
+STOPPING = threading.Event()
 
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """One thread of linear algebra a run: two runs at once otherwise fight for the cores."""
 
 logger.addHandler(logging.NullHandler())  # what goes wrong is raised, and not also said on the terminal
 LOOK_SECONDS = 1.0  # how often to see whether a kernel that does not answer is still alive
+
+
+class OutputLimitError(Exception):
+    """A run has printed more than a page can hold."""
+
+
+class StoppedError(Exception):
+    """A run is not wanted any more: what it had done is dropped."""
+
+
+@dataclass
+class Watch:
+    """How far an execution came: its notebook, once there is one, and how many code cells were begun."""
+
+    notebook: Any = None
+    begun: int = 0
 
 
 class _KernelClient(AsyncKernelClient):
@@ -54,20 +79,13 @@ class _KernelClient(AsyncKernelClient):
         raise RuntimeError("Kernel did not respond in time")
 
 
-class _KernelManager(AsyncKernelManager):
-    """A manager of kernels that are heard at once."""
-
-    client_factory = _KernelClient
-
-
-class Client(PapermillNotebookClient):
+class _Client(PapermillNotebookClient):
     """papermill's client with a limit on time and output for the whole run, which it reports to a `Watch`."""
 
     def __init__(self, nb_man: Any, seconds: float, cell_seconds: float, watch: Watch, **how: Any) -> None:
         deadline = time.monotonic() + seconds
         super().__init__(
             nb_man,
-            kernel_manager_class=_KernelManager,
             timeout_func=lambda cell: max(0.1, min(cell_seconds, deadline - time.monotonic())),
             on_cell_execute=self._count,
             # By default what a busy kernel says late is lost without a word.
@@ -134,7 +152,7 @@ class Engine(NBClientEngine):
         kernel_name: str,
         start_timeout: float = 60,
         execution_timeout: float | None = None,
-        seconds: float = execute.TIMEOUT_SECONDS,
+        seconds: float = TIMEOUT_SECONDS,
         watch: Watch | None = None,
         environment: dict[str, str] | None = None,
         arguments: tuple[str, ...] = (),
@@ -144,10 +162,10 @@ class Engine(NBClientEngine):
         watch = watch or Watch()
         watch.notebook = nb_man.nb
         with _kernel_config() as config:
-            client = Client(
+            client = _Client(
                 nb_man,
                 seconds,
-                execution_timeout or execute.CELL_TIMEOUT_SECONDS,
+                execution_timeout or CELL_TIMEOUT_SECONDS,
                 watch,
                 config=config,
                 kernel_name=kernels.find(kernel_name),
@@ -163,9 +181,10 @@ class Engine(NBClientEngine):
 @contextmanager
 def _kernel_config() -> Iterator[Any]:
     """Settings of one kernel: it talks through sockets in a folder of its own, where no other can listen."""
-    place = kernels.private_folder()
-    with tempfile.TemporaryDirectory(prefix="k-", ignore_cleanup_errors=True, dir=place) as folder:
-        settings = {"connection_file": f"{folder}/k.json"}  # a socket's path may have about 100 characters
+    where: dict[str, Any] = {"dir": kernels.private_folder(), "prefix": "k-", "ignore_cleanup_errors": True}
+    with tempfile.TemporaryDirectory(**where) as folder:
+        settings = {"client_class": f"{__name__}.{_KernelClient.__name__}"}
+        settings["connection_file"] = f"{folder}/k.json"  # a socket's path may have about 100 characters
         if os.name == "posix":
             settings["transport"] = "ipc"
         yield Config({"KernelManager": settings})

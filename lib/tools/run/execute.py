@@ -1,20 +1,18 @@
 """Execute runs through papermill, and keep of each the notebook, a page, its result and a journal.
 
 ``out/runs/<notebook>/<slug>/`` holds ``notebook.ipynb``, ``page.html``, ``result.json`` and ``run.json``
-(`lib.tools.run.freshness`). Every file is written beside its place, forced to the disk and renamed, the journal last, so a
-stopped run leaves nothing that could pass for a result; a notebook that fails is kept as
-``notebook.failed.ipynb``. Whoever writes holds the folder's lock, and first sweeps what a killed run left.
+(`lib.tools.run.freshness`). Each is renamed into its place once it is whole, the journal last, so a stopped run leaves
+nothing that could pass for a result; a notebook that fails is kept as ``notebook.failed.ipynb``. Whoever writes holds the
+folder's lock, and first sweeps what a killed run left.
 
-Many go at once through any executor of `concurrent.futures`. Here that is `threads`, each of which follows one run after
-the other: the work is done by the kernels, which are processes. On a cluster it is Dask's own (`connected`). Nothing
-heavy is imported before a run is due.
+Many go at once through any executor of `concurrent.futures`: here `threads`, for the work is done by the kernels, which
+are processes; on a cluster Dask's own (`connected`).
 """
 
 import os
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -22,48 +20,32 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from copy import copy
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+# Not needed: from the one jsonschema builds a grammar of addresses, which takes a second; papermill looks for the other
+# in each run, to format the parameters that it injects.
+for _name in ("rfc3987_syntax", "black"):
+    sys.modules.setdefault(_name, None)  # type: ignore[arg-type]
+
+import nbformat
+import papermill
+import psutil
+from nbformat import v4
+from papermill.exceptions import PapermillExecutionError
+from papermill.execute import remove_error_markers
 
 from lib.errors import UserError
 from lib.package import data_dir
 from lib.research.files import locked, make_folder_below, sweep, write_atomically
-from lib.tools.run import freshness, kernels
-from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, PAGE, PAGE_ONLY, RESULT, Run, Sources
+from lib.tools.run import freshness, kernels, page, results_table
+from lib.tools.run.engine import RUNNING, STOPPING, TIMEOUT_SECONDS, StoppedError, Watch
+from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, PAGE, PAGE_ONLY, RESULT, Outcome, Run, Sources
 from lib.tools.run.opened import start_line
-
-if TYPE_CHECKING:
-    from lib.results import Result
-
-TIMEOUT_SECONDS, CELL_TIMEOUT_SECONDS = 600.0, 300  # of a run, of a cell
-
-MOST_OUTPUT_BYTES = 50_000_000
-"""A run that prints more is a failure: its page could not be read, and would fill memory and disk."""
 
 KILLED = ("DeadKernelError", "Kernel died before replying")
 """What is said of a run whose kernel was killed, which is no fault of the run."""
-
-RUNNING: set[Any] = set()  # the clients of the runs that go in this process
-
-STOPPING = threading.Event()
-
-
-class OutputLimitError(Exception):
-    """A run has printed more than a page can hold."""
-
-
-class StoppedError(Exception):
-    """A run is not wanted any more: what it had done is dropped."""
-
-
-def stop() -> None:
-    """Kill the kernels of all runs of this process, which then end and leave what was there before."""
-    STOPPING.set()
-    for client in list(RUNNING):
-        with suppress(AttributeError, TypeError, OSError):  # it has no kernel yet, or no more
-            os.killpg(client.km.provisioner.pid, signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -74,48 +56,6 @@ class Settings:
     timeout: float = TIMEOUT_SECONDS
     force: bool = False
     megabytes: float = 0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a run; `error` is empty when it succeeded, `skipped` if its files were up to date."""
-
-    run: Run
-    folder: Path
-    seconds: float
-    error: str = ""
-    skipped: bool = False
-
-    @property
-    def result(self) -> "Result | None":
-        """The run's record, read from its folder; None where it failed, or makes none."""
-        from lib.tools.run import results_table
-
-        path = self.folder / RESULT
-        return None if self.error or not path.exists() else results_table.read(path)
-
-
-@dataclass
-class Watch:
-    """How far an execution came: its notebook, once there is one, and how many code cells were begun."""
-
-    notebook: Any = None
-    begun: int = 0
-
-
-@lru_cache(maxsize=1)
-def load() -> None:
-    """Load what every run needs; before there are threads, for two must not load pygments at once."""
-    # Not needed: from the one jsonschema builds a grammar of addresses, which takes a second; papermill looks for the
-    # other in each run, to format the parameters that it injects.
-    for name in ("rfc3987_syntax", "black"):
-        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
-    import papermill  # noqa: F401
-    from nbformat import v4
-
-    from lib.tools.run.page import to_page
-
-    to_page(v4.new_notebook(cells=[v4.new_code_cell("1"), v4.new_markdown_cell("**1**")]), "")
 
 
 def run_notebook(
@@ -132,10 +72,6 @@ def run_notebook(
     `watch` keeps what there is of the notebook if it fails, `notes` is the file for the names of the files that the
     kernel opens (`lib.tools.run.opened`), `options` are those of `lib.tools.run.engine.Engine`.
     """
-    load()
-    import papermill
-    from papermill.exceptions import PapermillExecutionError
-
     plain = str(path).replace("{", "{{").replace("}", "}}")  # papermill fills parameters into paths
     if notes is not None:
         line = start_line(str(data_dir()), str(notes), megabytes)
@@ -156,8 +92,6 @@ def run_notebook(
 
 def _tidy(notebook: Any) -> None:
     """Take out what differs from run to run, and papermill's marks: the same run gives the same bytes."""
-    from papermill.execute import remove_error_markers
-
     remove_error_markers(notebook)
     for name in ("input_path", "output_path", "start_time", "end_time", "duration", "exception"):
         notebook.metadata.papermill.pop(name, None)
@@ -167,7 +101,9 @@ def _tidy(notebook: Any) -> None:
             cell.id = "injected-parameters"
 
 
-def execute(run: Run, out: Path, settings: Settings | None = None, sources: Sources | None = None) -> Outcome:
+def _run_one(
+    run: Run, out: Path, settings: Settings | None = None, sources: Sources | None = None
+) -> Outcome:
     """Execute one run and write its files, or find that they are up to date; what goes wrong in it is in the outcome."""
     settings, sources = settings or Settings(), copy(sources or Sources())
     folder, started = run.folder(out), time.monotonic()
@@ -201,7 +137,8 @@ def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources
         except Exception as fault:  # cell, kernel, time-out, disk: whatever it was, the other runs go on
             if STOPPING.is_set():
                 raise StoppedError from None
-            error = _describe(fault, watch)
+            where = f"cell {watch.begun}" if watch.begun else "before the first cell"
+            error = f"{where}: {_in_words(fault)}"
             freshness.clear_journal(folder)  # no earlier result may pass for one of this run
             if watch.notebook is not None:
                 with suppress(UserError):  # a full disk, which is the failure
@@ -228,8 +165,6 @@ def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources
 
 def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
     """Make the files of a run anew from its outputs, with the text of its notebook as it is now."""
-    import nbformat
-
     journal = freshness.read_journal(folder)
     assert journal is not None, "the reason was read from it"
     notebook = run_notebook(run.path, run.parameters, prepare_only=True)
@@ -249,13 +184,10 @@ def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
 
 def _publish(notebook: Any, folder: Path) -> None:
     """Write page, result and notebook, and drop what an earlier failure left; the journal goes first."""
-    from lib.tools.run import results_table
-    from lib.tools.run.page import to_page
-
     result = results_table.from_notebook(notebook)
-    page = to_page(notebook, result.title if result else folder.parent.name)
+    shown = page.to_page(notebook, result.title if result else folder.parent.name)
     (folder / JOURNAL).unlink(missing_ok=True)
-    write_atomically(folder / PAGE, page)
+    write_atomically(folder / PAGE, shown)
     if result is None:
         (folder / RESULT).unlink(missing_ok=True)
     else:
@@ -265,21 +197,13 @@ def _publish(notebook: Any, folder: Path) -> None:
 
 
 def _write_notebook(path: Path, notebook: Any) -> None:
-    import nbformat
-
     write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
 
 
-def _describe(error: Exception, watch: Watch) -> str:
-    """A failure in words: in which cell, and what was said."""
-    where = f"cell {watch.begun}" if watch.begun else "before the first cell"
-    if (name := getattr(error, "ename", None)) is not None:  # of a cell
-        return f"{where}: {name}: {getattr(error, 'evalue', '')}"
-    return f"{where}: {_first_line(error)}"
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+def _in_words(error: Exception) -> str:
+    """A failure in words: of a cell what it said, else the first line."""
+    said = (str(error).splitlines() or [""])[0]
+    return f"{getattr(error, 'ename', type(error).__name__)}: {getattr(error, 'evalue', said)}"
 
 
 # --- many at once ---
@@ -297,7 +221,7 @@ nothing wakes the one that obeys."""
 def execute_many(tasks: Iterable[Task], executor: AbstractContextManager[Executor]) -> Iterator[Outcome]:
     """Execute tasks, yielding outcomes as they are known; the executor is closed at the end, whatever happens."""
     with executor as pool:
-        unfinished = {pool.submit(execute, *task): task for task in tasks}
+        unfinished = {pool.submit(_run_one, *task): task for task in tasks}
         done: SimpleQueue[Future[Outcome]] = SimpleQueue()
         for future in unfinished:
             future.add_done_callback(done.put)
@@ -314,7 +238,7 @@ def _outcome(future: Future[Outcome], run: Run, out: Path, _: Settings, sources:
     except UserError:
         raise
     except Exception as fault:
-        error, folder = _first_line(fault), run.folder(out)
+        error, folder = _in_words(fault), run.folder(out)
     with suppress(UserError, OSError), locked(folder, wait=False):
         freshness.clear_journal(folder)
         record = {"key": "", "status": "failed", "parts": sources.parts(run, ()), "error": error}
@@ -325,7 +249,9 @@ def _outcome(future: Future[Outcome], run: Run, out: Path, _: Settings, sources:
 @contextmanager
 def threads(at_once: int) -> Iterator[Executor]:
     """So many threads for runs; after an exception the kernels of those that go are killed, and no more start."""
-    load()
+    page.to_page(
+        v4.new_notebook(cells=[v4.new_code_cell("1")]), ""
+    )  # two threads must not load pygments at once
     # They hear no Ctrl-C, which is for the main thread.
     mute = () if sys.platform == "win32" else (signal.pthread_sigmask, (signal.SIG_BLOCK, {signal.SIGINT}))
     executor = ThreadPoolExecutor(at_once, "run", *mute)
@@ -333,7 +259,10 @@ def threads(at_once: int) -> Iterator[Executor]:
         yield executor
     except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)
-        stop()
+        STOPPING.set()
+        for client in list(RUNNING):
+            with suppress(AttributeError, TypeError, OSError):  # it has no kernel yet, or no more
+                os.killpg(client.km.provisioner.pid, signal.SIGKILL)
         raise
     finally:
         executor.shutdown()
@@ -356,7 +285,7 @@ def connected(scheduler: str) -> Iterator[Executor]:
         yield client.get_executor(pure=False, retries=3)
 
 
-def cores() -> int:
+def _cores() -> int:
     """Cores that this process may use: those that it is bound to, and the quota of its container."""
     bound = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     limits = _limits("cpu.max")  # quota and period
@@ -365,21 +294,18 @@ def cores() -> int:
 
 def free_megabytes() -> float:
     """Memory that can be had without swapping; what is left to the container, if that is less."""
-    import psutil
-
     free, limits = psutil.virtual_memory().available, _limits("memory.max", "memory.current")
     return max(0, min(free, limits[0] - limits[1]) if limits else free) / 1e6
 
 
 def _limits(*names: str) -> list[int]:
     """The numbers in files of the container's limits; none where it sets none ("max")."""
-    try:
+    with suppress(OSError, ValueError):
         texts = [Path("/sys/fs/cgroup", name).read_text(encoding="ascii") for name in names]
         return [int(number) for text in texts for number in text.split()]
-    except (OSError, ValueError):
-        return []
+    return []
 
 
 def default_jobs() -> int:
     """Runs at once: three for two cores, for each waits a quarter of its time; fewer where memory is short."""
-    return max(1, min(-(-3 * cores() // 2), int(free_megabytes() // RUN_MEGABYTES)))
+    return max(1, min(-(-3 * _cores() // 2), int(free_megabytes() // RUN_MEGABYTES)))

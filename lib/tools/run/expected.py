@@ -6,7 +6,7 @@ decision, never an accident.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from lib.goals import READING_LABELS
 from lib.research.files import write_atomically
 from lib.results import Result
 from lib.tools.run import freshness
-from lib.tools.run.execute import Outcome
+from lib.tools.run.freshness import Outcome
+from lib.tools.run.results_table import result_of
 from lib.words import printed
 
 EXPECTED_DIR = Path(__file__).resolve().parents[3] / "tests" / "expected"
@@ -38,8 +39,22 @@ def check(outcomes: Iterable[Outcome]) -> list[str]:
     for path, group in _by_file(outcomes).items():
         content = _read(path)
         for outcome in group:
-            expected = content["runs"].get(outcome.run.name)
-            lines += _compare(outcome, expected, content["tolerances"], path.name)
+            name, result, file = outcome.run.name, result_of(outcome), f"tests/expected/{path.name}"
+            if result is None:
+                what = "failed" if outcome.error else "recorded no result"
+                lines.append(f"{name}: {what}, so there is nothing to compare")
+            elif (expected := content["runs"].get(name)) is None:
+                lines.append(f"{name}: no expectation in {file}; look, then run with --accept")
+            else:
+                try:
+                    differences = list(_differences(expected, _facts(result), content["tolerances"]))
+                    since = _changed_since(expected, outcome, result) if differences else []
+                except (KeyError, TypeError, AttributeError) as error:
+                    raise UserError(f"{file}: {name}: found a damaged expectation ({error!r})") from None
+                if differences:
+                    advice = "if this is right, renew the expectation with --accept"
+                    lines.append(f"{name}: differs from {file}")
+                    lines += [f"  {line}" for line in (*differences, *since, advice)]
     return lines
 
 
@@ -49,11 +64,11 @@ def accept(outcomes: Iterable[Outcome]) -> list[str]:
     for path, group in _by_file(outcomes).items():
         runs = _read(path)["runs"]
         for outcome in group:
-            if (result := outcome.result) is None:
+            if (result := result_of(outcome)) is None:
                 why = f"failed ({outcome.error})" if outcome.error else "recorded no result"
                 raise UserError(f"--accept: {outcome.run.name} {why}; nothing was accepted")
             kept = {"figures": _figures(result), "made_from": _made_from(outcome)}
-            runs[outcome.run.name] = facts(result) | kept
+            runs[outcome.run.name] = _facts(result) | kept
         content = {"tolerances": TOLERANCES, "runs": dict(sorted(runs.items()))}
         texts[path] = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     EXPECTED_DIR.mkdir(parents=True, exist_ok=True)
@@ -71,7 +86,7 @@ def _by_file(outcomes: Iterable[Outcome]) -> dict[Path, list[Outcome]]:
     return dict(sorted(groups.items()))
 
 
-def facts(result: Result) -> Expected:
+def _facts(result: Result) -> Expected:
     """What is compared, by group: verdicts exactly, the others within their tolerance."""
     found: Expected = {"verdicts": {}, "probabilities": {}, "rates": {}, "levels": {}}
     for item in result.readings:
@@ -119,41 +134,21 @@ def _made_from(outcome: Outcome) -> Expected:
     return parts | {"notebook": parts["notebook"][:_SHORT], "versions": versions}
 
 
-def _compare(outcome: Outcome, expected: Any, tolerances: dict[str, float], file: str) -> list[str]:
-    name = outcome.run.name
-    if (result := outcome.result) is None:
-        what = "failed" if outcome.error else "recorded no result"
-        return [f"{name}: {what}, so there is nothing to compare"]
-    if expected is None:
-        return [f"{name}: no expectation in tests/expected/{file}; look, then run with --accept"]
-    try:
-        differences = _differences(expected, facts(result), tolerances)
-        since = _changed_since(expected, outcome, result)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"tests/expected/{file}: {name}: found a damaged expectation ({error!r})") from None
-    if not differences:
-        return []
-    advice = "if this is right, renew the expectation with --accept"
-    head = f"{name}: differs from tests/expected/{file}"
-    return [head, *(f"  {line}" for line in (*differences, *since, advice))]
-
-
-def _differences(expected: Expected, found: Expected, tolerances: dict[str, float]) -> list[str]:
+def _differences(expected: Expected, found: Expected, tolerances: dict[str, float]) -> Iterator[str]:
     """One line a fact that is missing, new or too far off, old value first."""
-    lines = []
     for group, new in found.items():
         for name in expected[group] | new:
             was, now = expected[group].get(name, "none"), new.get(name, "none")
+            if was == now:
+                continue
             if "none" in (was, now) or group == "verdicts":
-                if was != now:
-                    what = "verdict" if "none" not in (was, now) else group
-                    lines.append(f"{what}, {name}: expected {was}, found {now}")
+                what = group if "none" in (was, now) else "verdict"
+                yield f"{what}, {name}: expected {was}, found {now}"
                 continue
             kind, scale = ("relative ", abs(was)) if group == "levels" else ("", 1.0)
             if abs(now - was) > tolerances[group] * scale + 1e-12:
                 allowed = f"({kind}tolerance {tolerances[group]:g})"
-                lines.append(f"{group}, {name}: expected {was}, found {now} {allowed}")
-    return lines
+                yield f"{group}, {name}: expected {was}, found {now} {allowed}"
 
 
 def _changed_since(expected: Expected, outcome: Outcome, result: Result) -> list[str]:

@@ -1,22 +1,17 @@
 """A run, the journal of its files, and whether it is due: what decides its output, and what has changed of it.
 
-A run is one notebook with one set of parameters. Its journal, `run.json` beside its files, says what decided the
-output, and what came of it. It is written last and taken away first, so files beside a journal are those that it
-describes; a run is up to date only if they still have the hashes that it records. Its fields:
+A run is one notebook with one set of parameters. Its journal, `run.json` beside its files, is written last and taken away
+first, so files beside a journal are those that it describes. It holds the run and
 
-key         hash of `parts`: everything that decides the output; empty if an input changed while the run went
-status      "ok" or "failed"
-notebook, slug, case, parameters    of the run
-parts       notebook (hash of the cells), lib ({module: hash}), data ({file in data/: hash}, of those that the
-            run opened), parameters, versions ({package: version}), python, page (what shows, and does not decide)
+key         hash of the `parts` that decide the output; empty if an input changed while the run went
+status      "ok" or "failed", with the `error`
+parts       notebook (hash of the cells), lib ({module: hash}), data ({file that was opened: hash}), parameters,
+            versions ({package: version}), python, page (what shows, and does not decide)
 outputs     {file beside this one: hash}
-started, seconds    for people only: nothing is decided by a clock
-kernel      "ordinary" or "warm"
-error       where and why it failed; empty otherwise
 
-Code counts by its meaning (`lib.research.meaning`), everything by content, never by time. What else a run's files show
-(Markdown, comments in cells), and what makes these files (`PAGE_MODULES`), is a reason to make the page anew, from the
-outputs that there are. A notebook that is committed with its outputs has a stamp of the same, in a few digits.
+and for people when it `started`, `seconds`, and whether the `kernel` was warm: nothing is decided by a clock. Code counts
+by its meaning (`lib.research.meaning`), all else by content. What only shows (Markdown, comments, what makes the page) is
+a reason to make the page anew. A notebook that is committed with its outputs has a stamp of the same, in a few digits.
 
 To check parameters takes pandas, to follow imports a parser. Both depend on files and arguments alone: their result is
 kept in the output folder under a hash of all these, so what is unchanged is told without pandas.
@@ -36,14 +31,14 @@ from pathlib import Path
 from typing import Any
 
 from lib.errors import UserError, plain_bytes, quote, some
-from lib.package import FETCHED, PACKAGE_FILE, data_dir, notebooks_dir
+from lib.package import PACKAGE_FILE, data_dir, notebooks_dir
 from lib.research.files import make_folder_below, write_atomically
 from lib.research.meaning import LIB, beside, hash_text, imported_modules, meaning
 from lib.tools.run.opened import PREFIX, state_of
 
 NOTEBOOK, PAGE, RESULT, FAILED = "notebook.ipynb", "page.html", "result.json", "notebook.failed.ipynb"
 OUTPUTS = (NOTEBOOK, PAGE, RESULT, FAILED)
-JOURNAL = "run.json"
+JOURNAL, TABLE = "run.json", "results.parquet"  # beside them, and of all runs
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -71,15 +66,24 @@ class Run:
         return out / "runs" / self.notebook / self.slug
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run; `error` is empty when it succeeded, `skipped` if its files were up to date."""
+
+    run: Run
+    folder: Path
+    seconds: float
+    error: str = ""
+    skipped: bool = False
+
+
 def run_from(content: Any, where: str) -> Run:
-    """A run from a plain mapping, of which no name leads out of the output folder; `where` names its file in messages."""
+    """A run from a plain mapping, of which the slug does not lead out of the output folder; `where` names its file in messages."""
     keys = ("notebook", "slug", "parameters", "case")
     match content:
-        case {"notebook": str(), "slug": str(), "parameters": dict()} if set(content) <= set(keys):
-            for key in keys[:2]:
-                if not _NAME.fullmatch(content[key]):
-                    found = quote(content[key])
-                    raise UserError(f"{where}: {key}: found {found}, expected a name fit for a folder")
+        case {"notebook": str(), "slug": str(slug), "parameters": dict()} if set(content) <= set(keys):
+            if not _NAME.fullmatch(slug):
+                raise UserError(f"{where}: slug: found {quote(slug)}, expected a name fit for a folder")
             return Run(**content)
     raise UserError(f"{where}: found {quote(str(content))}, expected a mapping of {', '.join(keys)}")
 
@@ -87,12 +91,15 @@ def run_from(content: Any, where: str) -> Run:
 def read_journal(folder: Path) -> dict[str, Any] | None:
     """The journal of a run folder; None where there is none that can be trusted."""
     with suppress(OSError, ValueError, RecursionError):
-        content = json.loads(plain_bytes(folder / JOURNAL))
-        match content:
-            case {"parts": {"lib": {}, "data": {}, "parameters": {}, "versions": {}}}:
-                match content:
-                    case {"schema_version": 1, "status": "ok" | "failed", "key": str(), "outputs": {}}:
-                        return dict(content)
+        match json.loads(plain_bytes(folder / JOURNAL)):
+            case {
+                "schema_version": 1,
+                "status": "ok" | "failed",
+                "key": str(),
+                "outputs": {},
+                "parts": {"lib": {}, "data": {}, "parameters": {}, "versions": {}},
+            } as content:
+                return dict(content)
     return None
 
 
@@ -106,17 +113,13 @@ def _output_hashes(folder: Path) -> dict[str, str]:
     return {name: digest for name in OUTPUTS if (digest := hash_file(folder / name))}
 
 
-def are_intact(folder: Path, content: dict[str, Any]) -> bool:
-    """Whether the files are those that the journal describes, byte for byte."""
-    return NOTEBOOK in content["outputs"] and _output_hashes(folder) == content["outputs"]
-
-
 def hash_file(path: Path) -> str:
-    """SHA-256 of a file; empty if it cannot be read, as when it is not there."""
+    """SHA-256 of a file, or of the names of all files below a folder; empty if it cannot be read or is not there."""
     try:
         return sha256(plain_bytes(path)).hexdigest()
     except OSError:
-        return ""
+        below = sorted(one.relative_to(path).as_posix() for one in path.rglob("*")) if path.is_dir() else None
+        return "" if below is None else _hash_json(below)
 
 
 def clear_journal(folder: Path) -> None:
@@ -155,11 +158,10 @@ def _name_for(path: str) -> str:
 
 
 def _path_of(name: str) -> Path:
-    """The file of a name."""
-    for prefix, place in _places().items():
-        if prefix and name.startswith(prefix):
-            return place / name.removeprefix(prefix)
-    return data_dir() / name  # an absolute path stays what it is
+    """The file of a name; an absolute path stays what it is."""
+    places = _places()
+    prefix = max(filter(name.startswith, places), key=len)
+    return places[prefix] / name.removeprefix(prefix)
 
 
 # --- what decides the output of a run ---
@@ -174,20 +176,17 @@ RUN_PACKAGES = (
 """What a run and its page need beside the dependencies of `lib`."""
 
 
-@dataclass(eq=False)
 class Sources:
     """The state of notebooks, modules, data and packages; each file is read and hashed once.
 
-    A copy, here or in another process, knows what is costly to find out, and reads the files anew.
+    A copy, here or in another process, reads the files anew and takes along what is `known` and costly to find out: the
+    versions of packages; the modules that a notebook imports, by its name; by the hash of a source file's content, or a
+    notebook's, the hash of what its code means.
     """
 
-    known: dict[str, Any] = field(default_factory=dict)
-    """The versions of packages; the modules that a notebook imports, by its name; by the hash of a source file's content, or
-    a notebook's, the hash of what its code means."""
-
-    def __post_init__(self) -> None:
-        """Remember nothing of any file."""
-        self.hash_of, self.data_hash = cache(_hash_of), cache(self._data_hash)
+    def __init__(self, known: dict[str, Any] | None = None) -> None:
+        self.known = {} if known is None else known
+        self.hash_of, self.data_hash = cache(hash_file), cache(self._data_hash)
         self._cells_of = cache(self._read_cells)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -226,15 +225,15 @@ class Sources:
         """Everything that decides the output of a run which opens the files `data`, and its page."""
         code, text = self._cells_of(run.path)
         modules = self._learn(run.notebook, lambda: _module_names(run.path))
-        helpers, opened = [f"{module}.py" for module in modules_of_helpers(data)], frozenset(data)
+        helpers, opened = _modules_of_helpers(data), frozenset(data)
         templates = sorted((LIB / "tools" / "run" / "templates").glob("*.*"))
         page = {path.relative_to(LIB).as_posix(): self.hash_of(path) for path in templates}
         return {
             "notebook": code,
-            "lib": self._meanings(modules + helpers),
+            "lib": self._meanings([*modules, *(f"{name}.py" for name in helpers)]),
             "data": {name: self.data_hash(name, opened) for name in sorted(opened)},
             "parameters": run.parameters,
-            "versions": self._learn("versions", run_versions),
+            "versions": self._learn("versions", _run_versions),
             "python": f"{platform.python_version()} {sys.platform} {platform.machine()}",
             "page": {"text": text} | self._meanings(PAGE_MODULES) | page,
         }
@@ -247,10 +246,12 @@ class Sources:
         try:
             cells = _cells(path)
             all_of = [(one["cell_type"], text_of(one), one["metadata"].get("tags")) for one in cells]
-            if (text := _hash_json(all_of)) not in self.known:
-                means = [(meaning(code, is_cell=True), tags) for kind, code, tags in all_of if kind == "code"]
-                self.known[text] = _hash_json(means)
-            return self.known[text], text
+            codes = [(code, tags) for kind, code, tags in all_of if kind == "code"]
+            text = _hash_json(all_of)
+            means = self._learn(
+                text, lambda: _hash_json([(meaning(code, True), tags) for code, tags in codes])
+            )
+            return means, text
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return hash_file(path), hash_file(path)
 
@@ -265,7 +266,7 @@ def text_of(cell: Any) -> str:
     return "".join(cell["source"])
 
 
-def modules_of_helpers(data: Iterable[str]) -> set[str]:
+def _modules_of_helpers(data: Iterable[str]) -> set[str]:
     """Modules of `lib` that modules outside it import, of those that were opened."""
     paths = [path for name in data if _is_helper(name) and (path := _path_of(name)).is_file()]
     return {name for path in paths for name in imported_modules(path.read_text(encoding="utf-8"))}
@@ -280,20 +281,12 @@ def _hash_json(content: Any) -> str:
     return hash_text(json.dumps(content))
 
 
-def _hash_of(path: Path) -> str:
-    """The hash of a file, or of the names of all files below a folder; empty where there is nothing."""
-    if path.is_dir():
-        return _hash_json(sorted(below.relative_to(path).as_posix() for below in path.rglob("*")))
-    return hash_file(path)
-
-
 def key_of(parts: dict[str, Any]) -> str:
     """The hash of the parts that decide the output, written in one way."""
     deciding = {name: part for name, part in parts.items() if name != "page"}
     return hash_text(json.dumps(deciding, sort_keys=True))
 
 
-MOST_NAMED = 6  # longer lists of what has changed end with a number
 PAGE_ONLY = "page only: "  # a reason that begins so asks for new files from the outputs that there are
 
 
@@ -312,7 +305,7 @@ def reason_to_run(run: Run, out: Path, sources: Sources) -> str:
     now = sources.parts(run, journal["parts"]["data"])
     if changed := changes(journal["parts"], now):
         return "; ".join(changed)
-    if not are_intact(folder, journal):
+    if NOTEBOOK not in journal["outputs"] or _output_hashes(folder) != journal["outputs"]:
         return "files differ from the journal"
     names = differing(journal["parts"].get("page", {}), now["page"])
     return f"{PAGE_ONLY}{_listed(names)} changed" if names else ""
@@ -320,15 +313,16 @@ def reason_to_run(run: Run, out: Path, sources: Sources) -> str:
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What differs between the parts of two keys, in words: "lib changed: goals, growth"."""
-    found = ["notebook changed"] if before.get("notebook") != now["notebook"] else []
-    for part in ("lib", "data", "parameters", "versions"):
-        names = differing(before[part], now[part])
-        if part == "versions":
-            names = [f"{name} {before[part].get(name)} to {now[part].get(name)}" for name in names]
-        found += [f"{part} changed: {_listed(names)}"] if names else []
+    found = {name: differing(before[name], now[name]) for name in ("lib", "data", "parameters", "versions")}
+    versions = before["versions"], now["versions"]
+    found["versions"] = [
+        f"{name} {' to '.join(str(one.get(name)) for one in versions)}" for name in found["versions"]
+    ]
+    told = ["notebook changed"] if before.get("notebook") != now["notebook"] else []
+    told += _told(found)
     if before.get("python") != now["python"]:
-        found.append(f"Python changed: {before.get('python')} to {now['python']}")
-    return found
+        told.append(f"Python changed: {before.get('python')} to {now['python']}")
+    return told
 
 
 def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -336,8 +330,13 @@ def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in {**before, **now} if before.get(name) != now.get(name))
 
 
+def _told(found: dict[str, list[str]]) -> list[str]:
+    """What has changed, a line for each part that has names."""
+    return [f"{part} changed: {_listed(names)}" for part, names in found.items() if names]
+
+
 def _listed(names: list[str]) -> str:
-    return some([name if _is_helper(name) else name.removesuffix(".py") for name in names], MOST_NAMED)
+    return some([name if _is_helper(name) else name.removesuffix(".py") for name in names], 6)
 
 
 def _module_names(notebook: Path) -> list[str]:
@@ -349,7 +348,7 @@ def _module_names(notebook: Path) -> list[str]:
         return sorted(path.relative_to(LIB).as_posix() for path in LIB.rglob("*.py"))
 
 
-def run_versions() -> dict[str, str]:
+def _run_versions() -> dict[str, str]:
     """The versions of all packages that a run can load: the dependencies of `lib` and of kernels, and theirs."""
     from importlib.metadata import PackageNotFoundError, distribution
 
@@ -378,7 +377,7 @@ def make_stamp(notebook: Any, opened: Iterable[str]) -> dict[str, Any]:
     """Hashes of a notebook's code cells, in order, of modules that they import, directly or not, and of files `opened`."""
     sources, names = Sources(), tuple(sorted(opened))
     cells = [text_of(cell) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    modules = imported_modules("\n".join(cells)) | modules_of_helpers(names)
+    modules = imported_modules("\n".join(cells)) | _modules_of_helpers(names)
     return {
         "cells": [meaning(code, is_cell=True)[:DIGITS] for code in cells],
         "lib": {name: sources.meaning_of(LIB / f"{name}.py")[:DIGITS] for name in sorted(modules)},
@@ -386,8 +385,8 @@ def make_stamp(notebook: Any, opened: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def stale_parts(notebook: Any) -> dict[str, list[str]]:
-    """What has changed since the outputs were made, by part: "cells", "lib", "data"; just "stamp" if there is none."""
+def why_stale(notebook: Any) -> str:
+    """What has changed since the outputs were made: "cells changed: 4, 7; data changed: figures.csv"; empty if nothing has."""
     match notebook["metadata"].get(STAMP):
         case {"cells": list(cells), "lib": dict(modules), "data": dict(files)}:
             now = make_stamp(notebook, files)
@@ -395,15 +394,8 @@ def stale_parts(notebook: Any) -> dict[str, list[str]]:
             new = [number for number, digest in zip(code, now["cells"], strict=True) if digest not in cells]
             found = {"cells": new or ["some removed or moved"] * (cells != now["cells"])}
             found |= {"lib": differing(modules, now["lib"]), "data": differing(files, now["data"])}
-            return {part: names for part, names in found.items() if names}
-    return {"stamp": []}
-
-
-def in_words(stale: dict[str, list[str]]) -> str:
-    """What is stale as one line: "cells changed: 4, 7; data changed: figures.csv"; empty if nothing is."""
-    if "stamp" in stale:
-        return "never stamped"
-    return "; ".join(f"{part} changed: {_listed(names)}" for part, names in stale.items())
+            return "; ".join(_told(found))
+    return "never stamped"
 
 
 # --- what to run and why ---
@@ -428,18 +420,11 @@ def choose(asked: Any, out: Path, select: Callable[[], Chosen], keep: bool = Tru
             make_folder_below(out, path.parent)
             plan = {"runs": list(map(asdict, runs)), "left_out": left_out, "known": sources.known}
             write_atomically(path, json.dumps(plan))
-            by_age = sorted(path.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime, reverse=True)
-            for old in by_age[KEPT_PLANS:]:
+            for old in sorted(path.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime)[
+                :-KEPT_PLANS
+            ]:
                 old.unlink(missing_ok=True)
     return (runs, left_out), sources
-
-
-def kept_files(*suffixes: str) -> list[Path]:
-    """Files of the data folder with one of these suffixes, without those that came from live sources."""
-    folder = data_dir()
-    places = [place for place in folder.iterdir() if place.name not in (FETCHED, "snapshots")]
-    files = [file for place in places for file in (place.rglob("*") if place.is_dir() else [place])]
-    return sorted(file for file in files if file.suffix in suffixes)
 
 
 def lib_files() -> list[Path]:
@@ -450,7 +435,8 @@ def lib_files() -> list[Path]:
 def _state(arguments: Any, sources: Sources) -> str:
     """The hash of all that decides what is run: arguments, runs.yml, notebooks, modules, tables, packages."""
     data, notebooks = data_dir(), notebooks_dir()
-    files = [*lib_files(), *kept_files(".csv", ".json"), *sorted((data / FETCHED).glob("*.parquet"))]
+    tables = (path for path in sorted(data.rglob("*.*")) if path.suffix in (".csv", ".json", ".parquet"))
+    files = [*lib_files(), *(path for path in tables if data / "snapshots" not in path.parents)]
     places = dict.fromkeys(Path(place) for place in sys.path if place)
     packages = sorted(path.name for place in places for path in place.glob("*.dist-info"))
     # The day, because a parameter may be "today".

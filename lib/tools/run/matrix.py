@@ -9,14 +9,17 @@ that replace the others with `--ci`; the file's `ci` may also list the `cases` t
 """
 
 import itertools
+import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+import fastjsonschema
+from pydantic import ValidationError
 
 from lib import cases, fetched
 from lib.analysis import cases as special
@@ -59,8 +62,8 @@ def notebook_name(text: str, known: Iterable[str] = ()) -> str:
     return found[0]
 
 
-def model_of(notebook: str) -> type[cases.Case]:
-    """Return the parameter model of a notebook by name."""
+def _model_of(notebook: str) -> type[cases.Case]:
+    """The parameter model of a notebook by name."""
     models = NOTEBOOKS | ON_REQUEST
     if notebook not in models:
         hint = did_you_mean(notebook, models)
@@ -70,100 +73,28 @@ def model_of(notebook: str) -> type[cases.Case]:
 
 # --- what runs.yml may hold ---
 
+SCHEMA_FILE = "runs.schema.json"
 Values = dict[str, str]
 
-_Filled = Annotated[Values, Field(min_length=1)]
 
-
-class _Level(BaseModel):
-    """What may stand on one level of the file; an empty entry counts as none. Descriptions say what is expected."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    notebooks: list[str] = Field([], description="a list of names")
-    parameters: Values = Field({}, description="a mapping of names to single values")
-    unanswerable: Literal["skip", "error"] | None = Field(None, description="skip or error")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_empty(cls, content: Any) -> Any:
-        if not isinstance(content, dict):
-            return content
-        return {key: value for key, value in content.items() if value or key not in cls.model_fields}
-
-
-class _Axes(_Level):
-    axes: dict[
-        str, Annotated[list[str], Field(min_length=1)] | Annotated[list[_Filled], Field(min_length=1)]
-    ] = Field({}, description="for each axis a list of values, or of mappings of names to values")
-    include: list[_Filled] = Field([], description="a list of mappings of names to single values: added")
-    exclude: list[_Filled] = Field([], description="a list of mappings of names to single values: dropped")
-
-
-class _Case(_Axes):
-    about: str = Field("", description="words: what the case is for")
-    ci: _Axes = Field(_Axes(), description="a mapping")
-
-
-class _CiCases(_Level):
-    cases: list[str] = Field([], description="a list of names of cases")
-
-
-class _File(_Level):
-    ci: _CiCases = Field(_CiCases(), description="a mapping")
-    cases: dict[str, _Case] = Field({}, description="a mapping of case names to mappings")
-
-
-def read_document(path: Path) -> Any:
-    """The file as a mapping with `cases`, every scalar as text."""
-    document = parse_yaml(read_bytes(path), path.name)
-    cases = document.get("cases") if isinstance(document, dict) else None
-    if not isinstance(cases, dict) or not cases:
-        raise UserError(f"{path.name}: found no cases, expected a mapping `cases` of case names to mappings")
-    return document
-
-
-T = TypeVar("T", bound=_Level)
-
-
-def _shaped(model: type[T], content: Any) -> tuple[T, list[str]]:
-    """A level of the file, empty where its shape is wrong, and what is wrong with it, one line each."""
-    try:
-        return model.model_validate(content), []
-    except ValidationError as error:
-        return model(), [_explain(model, list(map(str, fault["loc"]))) for fault in error.errors()]
-
-
-def _explain(level: Any, names: list[str]) -> str:
-    """In words, where on a level something has the wrong shape, and what was expected there."""
-    if names[:1] == ["ci"] and len(names) > 1:
-        return "ci: " + _explain(level.model_fields["ci"].annotation, names[1:])
-    keys = ", ".join(level.model_fields)
-    if not names or names[0] not in level.model_fields:
-        return f"found {names[0]}, expected {keys}" if names else f"expected a mapping of {keys}"
-    return f"{names[0]}: expected {level.model_fields[names[0]].description}"
-
-
-SCHEMA_FILE = "runs.schema.json"
+def _shape() -> dict[str, Any]:
+    """What may stand on each level of the file; descriptions say what is expected."""
+    shape: dict[str, Any] = json.loads(Path(__file__).with_name(SCHEMA_FILE).read_text(encoding="utf-8"))
+    return shape
 
 
 def schema() -> dict[str, Any]:
     """The JSON schema of runs.yml for editors; parameters are those of the typed models of the notebooks."""
-    found = _File.model_json_schema()
-    values, entries = {"$ref": "#/$defs/values"}, {"type": "array", "items": {"$ref": "#/$defs/values"}}
-    lists = {name: {"type": "array", "items": field} for name, field in _parameters().items()}
-    refined = {"notebooks": {"$ref": "#/$defs/notebooks"}, "parameters": values, "include": entries}
-    refined |= {"exclude": entries, "axes": {"$ref": "#/$defs/axes"}}
-    for level in (found, *found["$defs"].values()):
-        level["properties"] |= {key: refined[key] for key in level["properties"] if key in refined}
-    found["properties"]["cases"]["minProperties"] = 1
-    found["$defs"] |= {
-        "values": {"type": "object", "additionalProperties": False, "properties": _parameters()},
-        "axes": {"type": "object", "properties": lists, "additionalProperties": entries},
-        "notebooks": {"type": "array", "items": {"enum": [*NOTEBOOKS, *ON_REQUEST]}, "uniqueItems": True},
+    found, parameters = _shape(), _parameters()
+    lists = {name: {"type": "array", "items": field} for name, field in parameters.items()}
+    found["$defs"]["values"] |= {"additionalProperties": False, "properties": parameters}
+    found["$defs"]["axes"] = {
+        "type": "object",
+        "properties": lists,
+        "additionalProperties": {"$ref": "#/$defs/entries"},
     }
-    title = {"title": "The matrix of runs (runs.yml)", "required": ["cases"]}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, **title}
+    found["$defs"]["notebooks"] |= {"items": {"enum": [*NOTEBOOKS, *ON_REQUEST]}, "uniqueItems": True}
+    return found
 
 
 def _parameters() -> dict[str, Any]:
@@ -179,6 +110,32 @@ def _parameters() -> dict[str, Any]:
     return {name: each[0] if len(each) == 1 else {"anyOf": each} for name, each in sorted(found.items())}
 
 
+@cache
+def _checks(level: str) -> dict[str, tuple[Callable[[Any], Any], str]]:
+    """What may stand on a level of the file, by name: a function that raises for another shape, and what is expected."""
+    known, parts = _shape()["$defs"][level]["properties"], {"$defs": _shape()["$defs"]}
+    return {name: (fastjsonschema.compile(one | parts), one["description"]) for name, one in known.items()}
+
+
+def _shaped(level: str, content: Any) -> tuple[dict[str, Any], list[str]]:
+    """A level of the file without empty entries, which count as none; and what has the wrong shape, one line each."""
+    checks, found, faults = _checks(level), {}, []
+    if not isinstance(content, dict):
+        return {}, [f"expected a mapping of {', '.join(checks)}"]
+    for name, value in content.items():
+        if name not in checks:
+            faults.append(f"found {name}, expected {', '.join(checks)}")
+        elif name == "ci" and value:
+            found[name], wrong = _shaped(f"{level}_ci", value)
+            faults += [f"ci: {line}" for line in wrong]
+        elif value:
+            try:
+                found[name] = checks[name][0](value)
+            except fastjsonschema.JsonSchemaException:
+                faults.append(f"{name}: expected {checks[name][1]}")
+    return found, faults
+
+
 # --- from runs.yml to runs ---
 
 RUNS_FILE = "runs.yml"
@@ -189,7 +146,7 @@ LONGEST_SLUG = 120
 MOST_RUNS = 1_000_000
 
 
-def slug(case: cases.Case) -> str:
+def _slug(case: cases.Case) -> str:
     """Readable key of a parameter set for folders and addresses: what differs from the defaults, in order."""
     mine, usual = case.model_dump(), type(case)().model_dump()
     parts = [f"{name}-{slugify(str(mine[name]))}" for name in mine if mine[name] != usual[name]]
@@ -201,34 +158,38 @@ def make_run(
 ) -> Run:
     """Check the parameters of a run; raises `UserError` before any kernel starts, each line led by `where`."""
     try:
-        checked = model_of(notebook).check(values)
+        checked = _model_of(notebook).check(values)
     except UserError as error:
         raise UserError("\n".join(where + line for line in str(error).splitlines())) from None
-    return Run(notebook, _short_slug(name or slug(checked)), checked.model_dump(mode="json"), case)
-
-
-def _short_slug(slug: str) -> str:
-    """The slug itself, or, if it is too long for a folder's name, its beginning and a digest of the whole."""
-    if len(slug) <= LONGEST_SLUG:
-        return slug
-    return f"{slug[: LONGEST_SLUG - 13].rstrip('-_')}-{sha256(slug.encode()).hexdigest()[:12]}"
+    if len(name := name or _slug(checked)) > LONGEST_SLUG:
+        name = f"{name[: LONGEST_SLUG - 13].rstrip('-_')}-{sha256(name.encode()).hexdigest()[:12]}"
+    return Run(notebook, name, checked.model_dump(mode="json"), case)
 
 
 @at_rest()
-def expand(path: Path | None = None, ci: bool = False, only: Iterable[str] = ()) -> Chosen:
+def expand(path: Path | None = None, ci: bool = False, only: Collection[str] = ()) -> Chosen:
     """The runs of all cases of `runs.yml`, or of some, and why others are left out; a `UserError` names all faults."""
     path = path or notebooks_dir() / RUNS_FILE
-    document = read_document(path)
-    file, faults = _shaped(_File, document | {"cases": None})
-    every = {name: _shaped(_Case, case) for name, case in document["cases"].items()}
+    document = parse_yaml(read_bytes(path), path.name)
+    named = document.get("cases") if isinstance(document, dict) else None
+    if not isinstance(named, dict) or not named:
+        raise UserError(f"{path.name}: found no cases, expected a mapping `cases` of case names to mappings")
+    file, faults = _shaped("file", document | {"cases": None})
+    every = {name: _shaped("case", case) for name, case in named.items()}
     runs: list[Run] = []
     left_out: dict[str, str] = {}
-    for name in _chosen(every, file.ci.cases if ci else [], tuple(only), path.name):
+    of_ci = file.get("ci", {}).get("cases", []) if ci else []
+    for option, names in (("--case", only), (f"{path.name}: ci: cases", of_ci)):
+        for name in names:
+            if name not in every:
+                raise UserError(f'{option}: found "{name}", expected {nearest(name, every)}')
+    for name in filter((only or of_ci or every).__contains__, every):
         case, wrong = every[name]
         if slugify(name) != name:
             wrong = [*wrong, f"found a name unfit for a folder, expected {slugify(name)}"]
         if not wrong:
-            found, missing, wrong = _runs_of(name, _settings(file, case, ci))
+            layers = [file, case, *([file.get("ci", {}), case.get("ci", {})] if ci else [])]
+            found, missing, wrong = _runs_of(name, layers)
             runs += found
             left_out |= missing
         faults += [f"{name}: {line}" for line in wrong]
@@ -241,30 +202,14 @@ def expand(path: Path | None = None, ci: bool = False, only: Iterable[str] = ())
     return runs, left_out
 
 
-def _chosen(known: Iterable[str], of_ci: list[str], only: tuple[str, ...], where: str) -> list[str]:
-    """The cases to expand, in order: those asked for, those of CI, or all."""
-    for option, names in (("--case", only), (f"{where}: ci: cases", of_ci)):
-        for name in names:
-            if name not in known:
-                raise UserError(f'{option}: found "{name}", expected {nearest(name, known)}')
-    return [name for name in known if name in (only or of_ci or known)]
-
-
-def _settings(file: _File, case: _Case, ci: bool) -> dict[str, Any]:
-    """A case with what it inherits; its own values win, and those for CI over all."""
-    merged: dict[str, Any] = _Case().model_dump()
-    for layer in (file, case, *((file.ci, case.ci) if ci else ())):
-        given = {key: value for key, value in layer.model_dump().items() if value}
-        merged |= given | {"parameters": merged["parameters"] | layer.parameters}
-    return merged
-
-
-def _runs_of(name: str, case: dict[str, Any]) -> tuple[list[Run], dict[str, str], list[str]]:
-    """The runs of one case, those left out, and what is wrong."""
-    notebooks = case["notebooks"] or list(NOTEBOOKS)
+def _runs_of(name: str, layers: list[dict[str, Any]]) -> tuple[list[Run], dict[str, str], list[str]]:
+    """The runs of one case, those left out, and what is wrong; a value of a later layer wins."""
+    case = {key: value for layer in layers for key, value in layer.items()}
+    case["parameters"] = {key: text for layer in layers for key, text in layer.get("parameters", {}).items()}
+    notebooks = case.get("notebooks") or list(NOTEBOOKS)
     try:
         combinations = _combinations(case)
-        takers = {notebook: set(model_of(notebook).model_fields) for notebook in notebooks}
+        takers = {notebook: set(_model_of(notebook).model_fields) for notebook in notebooks}
     except UserError as error:
         return [], {}, str(error).splitlines()
     runs: dict[tuple[str, str], Run] = {}
@@ -278,8 +223,8 @@ def _runs_of(name: str, case: dict[str, Any]) -> tuple[list[Run], dict[str, str]
             try:
                 runs.setdefault((notebook, slug), make_run(notebook, given, slug, name))
             except UserError as error:
-                unasked = not case["notebooks"] and _has_no_answer(notebook, given)
-                if unasked or (case["unanswerable"] == "skip" and _is_only_unanswerable(notebook, given)):
+                unasked = "notebooks" not in case and _has_no_answer(notebook, given)
+                if unasked or (case.get("unanswerable") == "skip" and _is_only_unanswerable(notebook, given)):
                     left_out[f"{notebook}/{slug}"] = str(error).splitlines()[0]
                 else:
                     faults += str(error).splitlines()
@@ -290,21 +235,21 @@ def _combinations(case: dict[str, Any]) -> list[tuple[Values, Values]]:
     """Every combination: all its values, and those of axes and includes, which name it."""
     axes = [
         [entry if isinstance(entry, dict) else {axis: entry} for entry in entries]
-        for axis, entries in case["axes"].items()
+        for axis, entries in case.get("axes", {}).items()
     ]
     if (count := math.prod(map(len, axes))) > MOST_RUNS:
         raise UserError(f"axes: found {count} combinations, expected at most {MOST_RUNS}")
-    chosen = itertools.product(*axes) if axes or not case["include"] else ()
+    chosen = itertools.product(*axes) if axes or "include" not in case else ()
     joined = [{key: text for part in parts for key, text in part.items()} for parts in chosen]
     every = [(case["parameters"] | values, values) for values in joined]
-    kept = [one for one in every if not any(out.items() <= one[0].items() for out in case["exclude"])]
-    return kept + [(case["parameters"] | values, values) for values in case["include"]]
+    kept = [one for one in every if not any(out.items() <= one[0].items() for out in case.get("exclude", []))]
+    return kept + [(case["parameters"] | values, values) for values in case.get("include", [])]
 
 
 def _is_only_unanswerable(notebook: str, values: Mapping[str, Any]) -> bool:
     """Whether names and types are right, and only the data has no answer to them."""
     try:
-        case = model_of(notebook).model_validate(dict(values))
+        case = _model_of(notebook).model_validate(dict(values))
     except ValidationError:
         return False
     if not isinstance(case, cases.FlowCase):
@@ -318,7 +263,7 @@ def _is_only_unanswerable(notebook: str, values: Mapping[str, Any]) -> bool:
 def _has_no_answer(notebook: str, values: Mapping[str, Any]) -> bool:
     """Whether the values state a goal that can be asked about, but of which this notebook has nothing to say."""
     stated = {name: value for name, value in values.items() if name in cases.GoalCase.model_fields}
-    model = model_of(notebook)
+    model = _model_of(notebook)
     try:
         cases.GoalCase.check(stated)
     except UserError:
@@ -332,8 +277,8 @@ def _has_no_answer(notebook: str, values: Mapping[str, Any]) -> bool:
 
 def _values_for(notebook: str, values: Mapping[str, Any], among: Iterable[str]) -> dict[str, Any]:
     """The values that a notebook takes; those that none of `among` takes stay, to be refused by name."""
-    own = model_of(notebook).model_fields
-    taken = {name for other in among for name in model_of(other).model_fields}
+    own = _model_of(notebook).model_fields
+    taken = {name for other in among for name in _model_of(other).model_fields}
     return {name: value for name, value in values.items() if name in own or name not in taken}
 
 

@@ -12,12 +12,12 @@ import json
 import os
 import signal
 import site
-import stat
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.util import source_from_cache
+from os.path import exists, isdir, isfile, join
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -47,7 +47,7 @@ def start_line(folder: str, notes: str, megabytes: float = 0) -> str:
 def state_of(path: str) -> State | None:
     """What changes when a file is written; None where there is no file. It is compared, never kept."""
     try:
-        status = os.stat(path)  # noqa: PTH116 - as light as `os`
+        status = os.stat(path)
     except (OSError, ValueError):
         return None
     return status.st_ino, status.st_mtime_ns, status.st_size
@@ -62,8 +62,7 @@ def note(folder: str, notes: str, megabytes: float = 0) -> None:
     if sys.platform == "linux" and megabytes:
         import resource
 
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        most = int(megabytes * 1e6)
+        most, (_, hard) = int(megabytes * 1e6), resource.getrlimit(resource.RLIMIT_DATA)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
     if sys.platform == "linux" and os.environ.get("JPY_PARENT_PID") == str(os.getppid()):  # no warm one
@@ -83,28 +82,26 @@ def note(folder: str, notes: str, megabytes: float = 0) -> None:
             os.write(file, (json.dumps([name, state]) + "\n").encode())
 
     def take(given: Any, how: str | None = "r", flags: int = 0, folders: bool = False) -> None:
-        if isinstance(given, int) or (path := _real(given)) is None or path in seen or path in made:
+        path = None if isinstance(given, int) else _real(given)
+        if path is None or path in seen or path in made:
             return
-        # Nothing is left of what it held.
-        if replaces := bool(flags & (os.O_TRUNC | os.O_EXCL)) or (how or "r")[0] in "wx":
+        if flags & (os.O_TRUNC | os.O_EXCL) or (how or "r")[0] in "wx":  # nothing is left of what it held
             made.add(path)
+            return
         writes = flags & (os.O_WRONLY | os.O_RDWR) == os.O_WRONLY
         appends = how[0] == "a" and "+" not in how if how else writes
-        if replaces or appends or not counts(path) or path.startswith(tuple(made_folders)):
+        if appends or not counts(path) or path.startswith(tuple(made_folders)):
             return
         with suppress(ValueError):  # it is no name of a compiled module, which counts as its source
             source = source_from_cache(path) if path.endswith(".pyc") else path
-            path = source if os.path.isfile(source) else path  # noqa: PTH113
-        try:
-            mode = os.stat(path).st_mode  # noqa: PTH116
-        except OSError:
-            mode = stat.S_IFREG  # looked for in vain
-        if stat.S_ISREG(mode) or (folders and stat.S_ISDIR(mode)):
+            path = source if isfile(source) else path
+        if isfile(path) or not exists(path):  # what is looked for in vain counts, too
             write(path, state_of(path))
-        if folders and stat.S_ISDIR(mode):
+        elif folders and isdir(path):
+            write(path, state_of(path))
             for place, _, names in os.walk(path):
                 for name in names:
-                    take(os.path.join(place, name))  # noqa: PTH118
+                    take(join(place, name))
 
     made_folders: list[str] = []
 
@@ -116,7 +113,7 @@ def note(folder: str, notes: str, megabytes: float = 0) -> None:
             if name and name != ":memory:" and "mode=memory" not in name:
                 take(_local(name))
         elif event == "os.mkdir":
-            if (path := _real(arguments[0])) and not os.path.isdir(path):  # noqa: PTH112
+            if (path := _real(arguments[0])) and not isdir(path):
                 made_folders.append(path + os.sep)
         elif event == "import":
             if (name := arguments[0].partition(".")[0]) in BLIND:
@@ -140,29 +137,29 @@ def _counting(data: str) -> Callable[[str], bool]:
     """Which paths count: a function of a real path; `data` is the data folder."""
 
     def folders(*paths: str) -> tuple[str, ...]:
-        return tuple(os.path.realpath(os.path.expanduser(path)) + os.sep for path in paths)  # noqa: PTH111
+        return tuple(os.path.realpath(os.path.expanduser(path)) + os.sep for path in paths)
 
-    here = os.path.dirname(__file__)  # noqa: PTH120
-    library, project, home = folders(f"{here}/../..", f"{here}/../../..", "~")
+    here = os.path.dirname(__file__)
     python = [*map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))]
     python += [*site.getsitepackages(), site.getusersitepackages()]
     if sys.prefix != sys.base_prefix:  # an environment of its own, perhaps in the project
         python.append(sys.prefix)
-    packages = folders(*python)
-    elsewhere = folders(*SYSTEM, *filter(None, map(os.environ.get, SETTINGS)))
+    (home,) = folders("~")
+    settings = filter(None, map(os.environ.get, SETTINGS))
+    rules = (  # of which the first that fits decides
+        (data, True),
+        (folders(*python), False),
+        (
+            folders(f"{here}/../.."),
+            False,
+        ),  # what is imported is read from the code: a warm kernel has it already
+        (folders(f"{here}/../../.."), True),
+        ((home + ".", home + "Library" + os.sep, *folders(*SYSTEM, *settings)), False),
+    )
 
     def counts(path: str) -> bool:
-        if path.startswith(data):
-            return True
-        if path.startswith(packages):
-            return False
-        if path.startswith(library):  # what is imported is read from the code: a warm kernel has it already
-            return False
-        if path.startswith(project):
-            return True
-        hidden = path.startswith((home + ".", home + "Library" + os.sep))
-        compiled = f"{os.sep}ipykernel_{os.getpid()}{os.sep}" in path  # the name of a cell, for tracebacks
-        return not (hidden or compiled or path.startswith(elsewhere))
+        cell = f"{os.sep}ipykernel_{os.getpid()}{os.sep}"  # in the name that tracebacks give to a cell
+        return next((does for start, does in rules if path.startswith(start)), cell not in path)
 
     return counts
 
@@ -185,11 +182,11 @@ def _wrap_arrow(tell: Callable[[Any, str], None]) -> None:
         tell(_local(text), _arrow_mode())
         return text
 
-    def isdir(path: Any) -> bool:
+    def is_folder(path: Any) -> bool:
         tell(path, "r")
-        return os.path.isdir(path)  # noqa: PTH112
+        return isdir(path)
 
-    paths = SimpleNamespace(**vars(os.path) | {"isdir": isdir})
+    paths = SimpleNamespace(**vars(os.path) | {"isdir": is_folder})
     setattr(pyarrow.lib, "os", SimpleNamespace(**vars(os) | {"path": paths}))  # noqa: B010 - Cython looks it up by name
 
     class LocalFileSystem(pyarrow.fs.LocalFileSystem):

@@ -25,6 +25,11 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 
+# At once: its packages put others into their own place, and two threads that load them at a time find neither.
+from pygments import highlight  # type: ignore[import-untyped]
+from pygments.formatters.html import HtmlFormatter  # type: ignore[import-untyped]
+from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]
+
 from lib.errors import inert
 from lib.tools.run.freshness import text_of
 from lib.tools.strict import slugify
@@ -160,10 +165,6 @@ def _renderer() -> Callable[[str], str]:
 @lru_cache(maxsize=1024)
 def _highlighted(source: str) -> Markup:
     """Python code with its parts marked by classes; many runs share their cells."""
-    from pygments import highlight  # type: ignore[import-untyped]
-    from pygments.formatters.html import HtmlFormatter  # type: ignore[import-untyped]
-    from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]
-
     return Markup(highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)).rstrip())
 
 

@@ -11,21 +11,21 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
+from pydantic import ValidationError
 
 from lib.errors import UserError, expect_plain
+from lib.goals import READING_LABELS
 from lib.research.files import locked, make_folder, write_atomically
+from lib.results import MIME, ReadingResult, Result, in_words
 from lib.tools.run import freshness
-from lib.tools.run.freshness import RESULT
+from lib.tools.run.freshness import RESULT, TABLE, Outcome
 from lib.tools.strict import read_json
 
-if TYPE_CHECKING:  # an unchanged matrix needs only the table's name
-    import pandas as pd
-    import pyarrow as pa
-
-    from lib.results import ReadingResult, Result
-
-TABLE = "results.parquet"
 DIGEST = b"tradegoals.digest"  # in the table's description: the checksum of its values
 RUNS = "runs"
 
@@ -52,16 +52,15 @@ COLUMNS = {
     "unit": "string",
 }
 
+SCHEMA = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()])
+
 TASK = ("reporter", "partner", "flow", "currency", "goal", "base_year", "deadline")
 """Columns taken from the parameters of the same name."""
 
 
 def merge(out: Path) -> list[str]:
     """Write `out`/results.parquet from every result below `out`/runs; returns a line for each damaged one, left out."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    tables: list[pa.Table] = [_schema().empty_table()]
+    tables: list[pa.Table] = [SCHEMA.empty_table()]
     damaged: list[str] = []
     make_folder(out)
     with locked(out):
@@ -76,16 +75,13 @@ def merge(out: Path) -> list[str]:
         table = pa.concat_tables(tables).combine_chunks()
         signed = table.replace_schema_metadata({DIGEST: _digest(table)})
         content = io.BytesIO()
-        pq.write_table(signed, content, compression="zstd", write_page_checksum=True)
+        parquet.write_table(signed, content, compression="zstd", write_page_checksum=True)
         write_atomically(out / TABLE, content.getvalue())
     return damaged
 
 
-def read_table(out: Path) -> "pd.DataFrame":
+def read_table(out: Path) -> pd.DataFrame:
     """Read `out`/results.parquet, columns as in `COLUMNS`; where there is none, or it is damaged, say how to make it."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     path = out / TABLE
     if not path.exists():
         how = f"`tradegoals results --merge` makes it of the runs in {out / RUNS}, as `tradegoals run` does"
@@ -94,7 +90,7 @@ def read_table(out: Path) -> "pd.DataFrame":
         # Opened here, not by name: a name would be taken as a pattern of a partitioned data set.
         expect_plain(path)
         with path.open("rb") as file:
-            table = pq.read_table(file, page_checksum_verification=True)
+            table = parquet.read_table(file, page_checksum_verification=True)
         if table.schema.names != list(COLUMNS):
             raise OSError("other columns than this version writes")
         if _digest(table) != (table.schema.metadata or {}).get(DIGEST):
@@ -105,7 +101,7 @@ def read_table(out: Path) -> "pd.DataFrame":
     return table.to_pandas().astype({name: "Int64" for name, kind in COLUMNS.items() if kind == "int32"})
 
 
-def rows_of(result: "Result", run_key: str, slug: str) -> list[dict[str, Any]]:
+def rows_of(result: Result, run_key: str, slug: str) -> list[dict[str, Any]]:
     """The rows of one result, in the columns of `COLUMNS`; columns without a value are absent."""
     given = result.parameters
     day = given.get("as_of")
@@ -123,7 +119,7 @@ def rows_of(result: "Result", run_key: str, slug: str) -> list[dict[str, Any]]:
     return [common | row for row in rows]
 
 
-def _reading_rows(item: "ReadingResult", deadline: Any) -> Iterator[dict[str, Any]]:
+def _reading_rows(item: ReadingResult, deadline: Any) -> Iterator[dict[str, Any]]:
     """The verdict of a reading, and its probability and needed growth where it has them."""
     common = {"period": deadline, "reading": item.reading}
     decided = {"met": 1.0, "missed": 0.0}.get(item.outcome)
@@ -136,31 +132,22 @@ def _reading_rows(item: "ReadingResult", deadline: Any) -> Iterator[dict[str, An
         yield common | {"target": "needed rate"} | rate
 
 
-def _table_of(folder: Path) -> "pa.Table":
+def _table_of(folder: Path) -> pa.Table:
     """The rows of one run folder; a value of another type than its column is damage."""
-    import pyarrow as pa
-
     journal = freshness.read_journal(folder)
     if journal and journal["outputs"].get(RESULT) != freshness.hash_file(folder / RESULT):
         raise UserError(f"{RESULT}: found another file than its journal describes; run it again")
     result = read(folder / RESULT)
     try:
-        for name in ("base_year", "deadline"):
-            if isinstance(year := result.parameters.get(name), float):  # Arrow would cut it to a whole number
-                raise TypeError(f"{name} {year}")
+        if any(isinstance(result.parameters.get(name), float) for name in ("base_year", "deadline")):
+            raise TypeError("a part of a year")  # Arrow would cut it to a whole number
         rows = rows_of(result, (journal and journal["key"]) or folder.name, folder.name)
-        return pa.Table.from_pylist(rows, schema=_schema())
+        return pa.Table.from_pylist(rows, schema=SCHEMA)
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
         raise UserError(f"{RESULT}: found a value unfit for the table ({error})") from None
 
 
-def _schema() -> "pa.Schema":
-    import pyarrow as pa
-
-    return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()])
-
-
-def _digest(table: "pa.Table") -> bytes:
+def _digest(table: pa.Table) -> bytes:
     """A checksum of all values: those of pages say nothing of what stands between them."""
     from pandas.util import hash_pandas_object
 
@@ -171,10 +158,8 @@ def _digest(table: "pa.Table") -> bytes:
 # --- the record of a run, where it lies: in an executed notebook, in result.json ---
 
 
-def from_notebook(notebook: Mapping[str, Any]) -> "Result | None":
+def from_notebook(notebook: Mapping[str, Any]) -> Result | None:
     """The record that an executed notebook carries; None where it makes none."""
-    from lib.results import MIME
-
     for cell in reversed(notebook["cells"]):
         for output in cell.get("outputs", []):
             if MIME in output.get("data", {}):
@@ -182,17 +167,19 @@ def from_notebook(notebook: Mapping[str, Any]) -> "Result | None":
     return None
 
 
-def read(path: Path) -> "Result":
+def result_of(outcome: Outcome) -> Result | None:
+    """The record of an outcome, from its folder; None where its run failed, or makes none."""
+    path = outcome.folder / RESULT
+    return None if outcome.error or not path.exists() else read(path)
+
+
+def read(path: Path) -> Result:
     """Read a `result.json`; a damaged one is an error that names the file."""
     return _parsed(read_json(path), path.name)
 
 
-def _parsed(record: Any, where: str) -> "Result":
+def _parsed(record: Any, where: str) -> Result:
     """The record as typed values, or an error that names every field at fault."""
-    from pydantic import ValidationError
-
-    from lib.results import Result
-
     try:
         return Result.model_validate(record)
     except ValidationError as error:
@@ -200,16 +187,13 @@ def _parsed(record: Any, where: str) -> "Result":
         raise UserError(f"{where}: found a damaged result ({'; '.join(faults)})") from None
 
 
-def to_json(result: "Result") -> str:
+def to_json(result: Result) -> str:
     """The record as stable, readable JSON text."""
     return json.dumps(result.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n"
 
 
-def verdict_lines(found: list["Result"]) -> list[str]:
+def verdict_lines(found: list[Result]) -> list[str]:
     """Verdicts for a terminal: a block a goal and answer, with who says so, by what kind, and what weakens it."""
-    from lib.goals import READING_LABELS
-    from lib.results import in_words
-
     blocks: dict[tuple[str, ...], list[Result]] = {}
     for result in found:
         if rows := [f"  {READING_LABELS[item.reading]:<22} {in_words(item)}" for item in result.readings]:

@@ -16,8 +16,6 @@ import importlib.util
 import io
 import json
 import os
-import pkgutil
-import re
 import resource
 import select
 import signal
@@ -25,12 +23,11 @@ import site
 import socket
 import sys
 import time
-from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any
 
 PRELOAD = """
 numpy pandas pandas.io.formats.style pyarrow.pandas_compat pyarrow.parquet scipy.special scipy.stats
@@ -55,126 +52,76 @@ INLINE_BACKEND = "module://matplotlib_inline.backend_inline"
 WAIT_SECONDS = 1.0  # for one who asks, and before it is seen that the parent is gone
 
 
-class Request(NamedTuple):
-    """What is asked for: a kernel with these arguments, in the circumstances of the process that asks."""
-
-    line: socket.socket
-    streams: list[int]
-    python: str
-    folder: str
-    umask: int
-    asker: int
-    arguments: list[str]
-    environment: dict[str, str]
-
-
 @dataclass
-class Server:
-    """The socket, what was preloaded, and the kernels."""
+class _Server:
+    """The socket, and what was preloaded."""
 
     listener: socket.socket
-    files: dict[
-        str, tuple[int, int] | None
-    ]  # with their state; of packages the folder, for no author edits them
+    files: dict[str, Any]  # with their state; of packages the folder, for no author edits them
     environment: dict[str, str]  # that was seen
     added: dict[str, str]  # to the environment, by what was imported
     modules: list[str]  # their files, as ipykernel lists them
-    kernels: dict[int, tuple[int, socket.socket]] = field(default_factory=dict)
-    """By handle: process id, and line to who asked."""
 
     def changed_file(self) -> str | None:
         """A file or folder of packages that is no longer what it was."""
-        return next((path for path, state in self.files.items() if fingerprint(path) != state), None)
+        return next((path for path, state in self.files.items() if _fingerprint(path) != state), None)
 
-    def serve(self, parent: int) -> Request | None:
+    def serve(self, parent: int) -> Any:
         """Fork kernels until the end; None in the server, and in a fork the request to fulfil."""
-        while os.getppid() == parent:
-            listening = [self.listener.fileno()] if self.listener.fileno() >= 0 else []
-            if not self.kernels and not listening:
-                return None
-            for ready in select.select([*listening, *self.kernels], [], [], WAIT_SECONDS)[0]:
-                if ready in self.kernels:
-                    self.bury(ready)
-                elif (request := self.admit()) and self.fork(request) == 0:
-                    return request
+        while os.getppid() == parent and self.listener.fileno() >= 0:
+            asked = select.select([self.listener], [], [], WAIT_SECONDS)[0]
+            if asked and (request := self.admit()) and self.is_fork(request):
+                return request
         return None
 
-    def admit(self) -> Request | None:
-        """The next request; None, after a word to who asks, if it must not be served."""
+    def admit(self) -> Any:
+        """The next request, with the `line` to who asks and its `streams`; None, after a word, if it must not be served."""
         line, _ = self.listener.accept()
         line.settimeout(WAIT_SECONDS)
         try:
             line.sendall(b"?")
-            size, streams, *_ = socket.recv_fds(line, 4, 3)
-            with line.makefile("rb") as reader:
-                request = Request(line, streams, **json.loads(reader.read(int.from_bytes(size, "big"))))
+            _, streams, *_ = socket.recv_fds(line, 1, 3)
+            with line.makefile() as reader:
+                request = SimpleNamespace(line=line, streams=streams, **json.loads(reader.readline()))
         except (OSError, ValueError, TypeError):  # who asked has gone, or is none of us
             line.close()
             return None
         if changed := self.changed_file():  # for good: leave the folder to a new server
             Path("socket").unlink(missing_ok=True)
             self.listener.close()
-            say("gone")
-        if not (reason := changed or unfit(request, self.environment)):
+        if not (reason := changed or _unfit(request, self.environment)):
             return request
         with suppress(OSError):
             line.sendall(f"{reason} differs from what the server has loaded".encode())
-        line.close()
-        _close_all(request.streams)
+        _close(request)
         return None
 
-    def fork(self, request: Request) -> int:
-        """The process id of a new kernel; 0 in the kernel itself, where nothing of the server stays open."""
-        try:
+    def is_fork(self, request: Any) -> bool:
+        """Whether this is now the new kernel, where nothing of the server stays open, or still the server."""
+        pid = -1
+        with suppress(OSError):  # no memory, or too many processes; an empty answer is a no
             pid = os.fork()
-        except OSError:  # no memory, or too many processes; an empty answer is a no
-            pid = -1
         if pid == 0:
             self.listener.close()
-            _close_all(self.kernels)
-            for _, line in self.kernels.values():
-                line.close()
-            return 0
-        _close_all(request.streams)
-        if pid < 0:
-            request.line.close()
         else:
-            self.kernels[os.pidfd_open(pid)] = pid, request.line
-        return pid
-
-    def bury(self, handle: int) -> None:
-        """Take note of a kernel's end: kill what it left running, and tell who asked how it ended."""
-        pid, line = self.kernels.pop(handle)
-        _kill_group(pid)  # before the wait: until then nobody else can have this number
-        _, status = os.waitpid(pid, 0)
-        with suppress(OSError):
-            line.sendall(str(status).encode())
-        line.close()
-        os.close(handle)
+            _close(request)
+        return pid == 0
 
 
-def main() -> None:
+def _main() -> None:
     """Preload, serve, and in a forked process become the kernel."""
-    folder, parent, packages = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
-    os.chdir(folder)
+    os.chdir(sys.argv[1])
     os.umask(0o077)
-    server, own = preload(parent, "lib" in packages), os.getpid()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    request = None
-    try:
-        request = server.serve(parent)
-    except SystemExit:  # asked to end
-        pass
-    finally:
-        if os.getpid() == own:
-            for pid, _ in server.kernels.values():
-                _kill_group(pid)
-    if not request:
+    parent, packages = int(sys.argv[2]), sys.argv[3:]
+    server = _preload(parent, "lib" in packages)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for kernels: their lines tell of their ends
+    if request := server.serve(parent):
+        _run_kernel(request, server)
+    else:
         os._exit(0)  # the usual way would take all apart that was loaded
-    _run_kernel(request, server)
 
 
-def preload(parent: int, with_library: bool) -> Server:
+def _preload(parent: int, with_library: bool) -> _Server:
     """A server that has imported the stack, in one thread and as a kernel that starts in this environment would import it."""
     if Path(sys.path[0]) == Path(__file__).parent:
         del sys.path[0]
@@ -186,31 +133,35 @@ def preload(parent: int, with_library: bool) -> Server:
     places = [*site.getsitepackages(), site.getusersitepackages()]
     for place in places:
         with suppress(OSError):  # it is read-only, or not there
-            # Else the first module that is compiled changes its folder.
-            Path(place, "__pycache__").mkdir(exist_ok=True)
-    files = {path: fingerprint(path) for path in places}
-    usual, sys.dont_write_bytecode = sys.dont_write_bytecode, False  # compiled once, the next starts faster
+            Path(place, "__pycache__").mkdir(exist_ok=True)  # else what is compiled first changes its folder
+    files = {path: _fingerprint(path) for path in places}
     for name in PRELOAD.split():
         if os.getppid() != parent:
             sys.exit()
         with suppress(ModuleNotFoundError):  # not installed, and not missed here
             importlib.import_module(name)
     if with_library:
-        _import_library()
-    sys.dont_write_bytecode = usual
+        with suppress(Exception):  # it is not installed, or just being edited: each kernel will say so itself
+            _import_library()
     _draw()
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         sys.exit("No warm kernels: a package has started a thread while it was imported.")
     import matplotlib
 
     matplotlib.rcParams["backend"] = INLINE_BACKEND  # looks once for all packages that have a backend
-    loaded = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    modules = [path for path in loaded if path]
+    loaded = list(sys.modules.values())
+    modules = [path for module in loaded if (path := getattr(module, "__file__", None))]
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, what the kernels share
     added = {name: value for name, value in os.environ.items() if name not in before}
     own = [matplotlib.matplotlib_fname(), *(path for path in modules if not path.startswith(tuple(places)))]
-    return Server(listen(), files | {path: fingerprint(path) for path in own}, given, added, modules)
+    listener = socket.socket(socket.AF_UNIX)
+    Path("socket").unlink(missing_ok=True)  # of a server before us, which was killed
+    listener.bind("socket")
+    listener.listen(128)
+    with suppress(OSError):  # the driver has gone
+        os.write(1, b"ready\n")
+    return _Server(listener, files | {path: _fingerprint(path) for path in own}, given, added, modules)
 
 
 def _draw() -> None:
@@ -225,25 +176,17 @@ def _draw() -> None:
 
 def _import_library() -> None:
     """Import what notebooks may import of `lib`: a quarter of a second of each run otherwise."""
-    try:
-        package = importlib.import_module("lib")
-    except Exception:  # not installed, or just being edited: each kernel will say so itself
-        return
-    folders = {"lib.": Path(package.__path__[0])}
-    folders |= {f"lib.{name}.": folders["lib."] / name for name in ("plots", "analysis")}
-    for prefix, folder in folders.items():
-        for found in pkgutil.iter_modules([str(folder)], prefix):
-            if found.name not in ("lib.tools", "lib.research"):
-                with suppress(Exception):
-                    importlib.import_module(found.name)
-    with suppress(Exception):  # a table with a fault: each kernel will say so itself
-        importlib.import_module("lib.tools.run.opened")  # which notes the files that a run opens
-        loaders = vars(importlib.import_module("lib.figures"))
-        for name in filter(re.compile("load_").match, loaders):
-            loaders[name]()
+    folder = Path(importlib.import_module("lib").__path__[0])
+    for path in (path for place in (".", "plots", "analysis") for path in (folder / place).glob("[!_]*.py")):
+        with suppress(Exception):
+            importlib.import_module(".".join(("lib", *path.relative_to(folder).with_suffix("").parts)))
+    importlib.import_module("lib.tools.run.opened")  # which notes the files that a run opens
+    loaders = vars(importlib.import_module("lib.figures"))
+    for name in [name for name in loaders if name.startswith("load_")]:
+        loaders[name]()
 
 
-def fingerprint(path: str) -> tuple[int, int] | None:
+def _fingerprint(path: str) -> tuple[int, int] | None:
     """Time of change and size: of a file, or of a folder, which changes when a package comes or goes."""
     try:
         status = os.stat(path)  # noqa: PTH116 - thousands of files for each kernel
@@ -252,23 +195,7 @@ def fingerprint(path: str) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_size
 
 
-def listen() -> socket.socket:
-    """A socket for its owner only; that of a server before us, which was killed, may be in the way."""
-    Path("socket").unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind("socket")
-    listener.listen(128)
-    say("ready")
-    return listener
-
-
-def say(word: str) -> None:
-    """Tell the driver, unless it has gone."""
-    with suppress(OSError):
-        os.write(1, f"{word}\n".encode())
-
-
-def unfit(request: Request, environment: dict[str, str]) -> str | None:
+def _unfit(request: Any, environment: dict[str, str]) -> str | None:
     """What would have made an ordinary kernel load other things than this server has, if anything."""
     if request.python != sys.executable:
         return request.python
@@ -286,19 +213,14 @@ def unfit(request: Request, environment: dict[str, str]) -> str | None:
     return None
 
 
-def _close_all(descriptors: Iterable[int]) -> None:
-    """Close files by number."""
-    for descriptor in descriptors:
-        os.close(descriptor)
+def _close(request: Any) -> None:
+    """Close what came with a request, but for the kernel that it has."""
+    request.line.close()
+    for stream in request.streams:
+        os.close(stream)
 
 
-def _kill_group(leader: int) -> None:
-    """Kill a kernel and its children, but for those that have left its group."""
-    with suppress(OSError):
-        os.killpg(leader, signal.SIGKILL)
-
-
-def _run_kernel(request: Request, server: Server) -> None:
+def _run_kernel(request: Any, server: _Server) -> None:
     """Become an ordinary kernel in the circumstances of who asked, who then says go."""
     _take_over(request, server.added)
     _hold_to(request.line)
@@ -322,16 +244,16 @@ def _run_kernel(request: Request, server: Server) -> None:
     app.start()
 
 
-def _take_over(request: Request, added: dict[str, str]) -> None:
+def _take_over(request: Any, added: dict[str, str]) -> None:
     """Take the streams, environment, folder and limits of who asked, and random numbers of one's own."""
     import numpy as np
 
     os.setsid()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # until the kernel is ready for interrupts
     for target, stream in enumerate(request.streams):
         os.dup2(stream, target)
-    _close_all(request.streams)
+        os.close(stream)
     os.environ.clear()
     os.environ.update(added | request.environment)
     time.tzset()
@@ -365,4 +287,4 @@ def _hold_to(line: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    _main()

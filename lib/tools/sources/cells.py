@@ -97,20 +97,18 @@ def shapes(texts: Iterable[str]) -> list[str]:
     return [*{text if text.startswith("0") else text.translate(_ONES): text for text in texts}.values()]
 
 
-def find_marks(texts: Iterable[str], decimal: str | None = None) -> tuple[Marks, str]:
-    """Return the marks that numbers use, and a text that could be read in two ways; a ValueError where none fit all."""
+def find_marks(texts: Iterable[str], decimal: str | None = None) -> tuple[Marks | None, str]:
+    """Return the marks that numbers use, None where none fit all; and a text that can be read in two ways, or in none."""
     shown = [text for text in shapes(text for text in texts if "." in text or "," in text) if is_number(text)]
-    read: dict[Marks, list[float | None]] = {Marks(".", ","): [], Marks(",", "."): []}
-    for text, (marks, values) in product(shown, read.items()):
-        try:
-            values.append(read_number(text, marks)[0])
-        except ValueError:
-            values.append(None)
-    fit = [marks for marks in read if None not in read[marks] and decimal in (None, marks.decimal)]
-    if not fit and decimal is None:
-        raise ValueError(" and ".join(quote(shown[values.index(None)]) for values in read.values()))
-    differ = (text for text, one, other in zip(shown, *read.values(), strict=True) if one != other)
-    return fit[0] if shown and fit else Marks(decimal or "."), next(differ, "") if len(fit) > 1 else ""
+    read = dict[Marks, list[float]]()
+    for marks in (Marks(".", ","), Marks(",", ".")):
+        with suppress(ValueError):
+            if decimal in (None, marks.decimal):
+                read[marks] = [read_number(text, marks)[0] for text in shown]
+    if not read and decimal is None:
+        return None, shown[0]
+    differ = (text for text, *values in zip(shown, *read.values(), strict=True) if len({*values}) > 1)
+    return next(iter(read)) if shown and read else Marks(decimal or "."), next(differ, "")
 
 
 # --- periods ---
@@ -227,16 +225,20 @@ def october(texts: Iterable[str]) -> dict[str, str]:
 
 
 def as_period(text: str, axis: Period, freq: str, october: dict[str, str]) -> str:
-    """Return a period as observations write it, blank where it is left out; a ValueError of what was expected for none."""
+    """Return a period as observations write it, blank where it is left out.
+
+    For none a ValueError says what was expected, and where the mapping could say more, what was found, and by which name.
+    """
     if not (said := october.get(text, text)) and text:
         raise ValueError("January as 01 or October as 10: stored as a number it may be either")
     kinds = read_period(said)
     if freq == "A" and ({*kinds} & {"F", "f"} or ("A" in kinds and axis.fiscal and not axis.format)):
         return _fiscal(said, kinds, axis)
     if axis.format:
-        found = _by_format(said, axis) or (
-            kinds.get("D", "") if said[4:5] == "-" else ""
-        )  # of a workbook's day
+        found = kinds.get("D", "") if said[4:5] == "-" else ""  # of a workbook's day
+        with suppress(ValueError):
+            day = datetime.strptime(_AFTER_FORMAT.sub("", said), axis.format)
+            found = (day.replace(year=axis.year) if axis.year else day).date().isoformat()
     elif freq == "Q" and (match := re.fullmatch(r"(\d{4}) ([1-4])", said)):
         found = f"{match[1]}-Q{match[2]}"
     elif freq == "M" and "M" not in kinds and "m" in kinds and axis.year:
@@ -250,35 +252,27 @@ def as_period(text: str, axis: Period, freq: str, october: dict[str, str]) -> st
         return {"A": year, "Q": f"{year}-Q{(int(month) + 2) // 3}", "M": f"{year}-{month}"}[freq]
     if found or axis.others == "skip":
         return found
-    hint = "; `year:` says of which year a month is" if "m" in kinds else ""
-    words = f"a {FREQUENCIES[freq].replace('annual', 'year').replace('ly', '')}{hint}"
+    if "m" in kinds and not axis.format:
+        raise ValueError("`year`, such as 2024", f"months without their year, such as {quote(text)}", "year")
+    words = f"a {FREQUENCIES[freq].replace('annual', 'year').replace('ly', '')}"
     raise ValueError(f"a period like {axis.format}" if axis.format else words)
+
+
+_AFTER_FORMAT = re.compile(r"\s?(?:\*+|\([a-z.]+\)|(?<=\d) ?[pre])$")
 
 
 def _fiscal(text: str, kinds: dict[str, str], axis: Period) -> str:
     """The twelve months of a fiscal year; a calendar year where the mapping says that it begins in January."""
     if ".." in kinds.get("F", ""):
         return kinds["F"]
-    found = f"the fiscal year {quote(text)}"
+    found, alone = f"the fiscal year {quote(text)}", "F" not in kinds and axis.fiscal != 1
     if axis.fiscal is None:
-        expected = "`fiscal: 4` in the mapping, the month in which it begins (1: calendar years)"
-        raise ValueError(expected, found)
-    if axis.fiscal > 1 and "F" not in kinds and axis.fiscal_label is None:
-        expected = "`fiscal_label: start` or `end` in the mapping, which of its two years it is called by"
-        raise ValueError(expected, found)
+        raise ValueError("`fiscal: 4`, the month in which it begins (1: calendar years)", found, "fiscal")
+    if alone and axis.fiscal_label is None:
+        expected = "`fiscal_label`, start or end: which of its two years it is called by"
+        raise ValueError(expected, found, "fiscal_label")
     year = int(kinds.get("F") or kinds.get("f") or kinds["A"])
-    ends = axis.fiscal > 1 and "F" not in kinds and axis.fiscal_label == "end"
-    return _fiscal_span(year - ends, axis.fiscal)
-
-
-def _by_format(text: str, axis: Period) -> str:
-    """The day that a format of `strptime` reads, blank for none."""
-    with suppress(ValueError):
-        day = datetime.strptime(
-            re.sub(r"\s?(?:\*+|\([a-z.]+\)|(?<=\d) ?[pre])$", "", text), axis.format or ""
-        ).date()
-        return (day.replace(year=axis.year) if axis.year else day).isoformat()
-    return ""
+    return _fiscal_span(year - (alone and axis.fiscal_label == "end"), axis.fiscal)
 
 
 # --- flows and places ---
@@ -291,13 +285,8 @@ def read_flow(text: str) -> str | None:
         return found
     if WORDS["no_flow"].search(plain):
         return ""
-    both = [flow for flow, words in _ONE_FLOW.items() if words.search(plain)]
+    both = [flow for flow in ("export", "import") if WORDS[flow].search(plain)]
     return "total" if len(both) == 2 or WORDS["total"].search(plain) else next(iter(both), None)
-
-
-_ONE_FLOW = {
-    flow: re.compile(rf"(?<![a-zа-я])(?:{WORDS[flow].pattern})(?![a-zа-я])") for flow in ("export", "import")
-}
 
 
 @lru_cache(maxsize=1)

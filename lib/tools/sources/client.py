@@ -8,27 +8,30 @@ retries and bounds nothing, comtradeapicall loses a year to a status 429 without
 """
 
 import asyncio
+import hashlib
 import logging
 import math
 import random
 import re
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import httpx
 import tenacity
-from pydantic import SecretStr
+from pydantic import AwareDatetime, Field, SecretStr
+from pydantic.dataclasses import dataclass as checked
 
 from lib.errors import UserError, printable, quote
-from lib.tools.sources.publishers import PLAIN_HOSTS, redact, redact_bytes
+from lib.tools.sources.publishers import PLAIN_HOSTS, PUBLISHERS, redact, redact_bytes
 
 
 @dataclass(frozen=True)
@@ -39,16 +42,14 @@ class Request:
     base: str
     path: str
     params: tuple[tuple[str, str], ...] = ()
-    media: tuple[str, ...] = ("application/json",)
-    pace: float = 0.0
     lasting: bool = False  # the answer never changes: one that is kept is as good as a new one
     key: SecretStr | None = None
-    key_header: str = ""
 
     def headers(self) -> dict[str, str]:
-        """What is sent beside the address, the key too."""
-        key = {self.key_header: self.key.get_secret_value()} if self.key else {}
-        return {"Accept": ", ".join(self.media)} | key
+        """What is sent beside the address; no variable of ours holds the key in the open."""
+        facts = PUBLISHERS[self.source]
+        key = {facts.key_header: self.key.get_secret_value()} if self.key else {}
+        return {"Accept": ", ".join(facts.media)} | key
 
     @property
     def url(self) -> str:
@@ -57,11 +58,49 @@ class Request:
         return f"{self.base}{self.path}" + (f"?{query}" if query else "")
 
 
+@checked(frozen=True, config={"extra": "forbid"})
+class Snapshot:
+    """The record of one answer."""
+
+    source: str
+    path: str
+    params: tuple[tuple[str, str], ...]
+    url: str
+    retrieved: AwareDatetime
+    status: int
+    media: str
+    headers: tuple[tuple[str, str], ...]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    bytes: int
+    title: str
+    authority: str
+    licence: str
+
+    @property
+    def day(self) -> str:
+        """The day of retrieval (UTC), as YYYY-MM-DD."""
+        return self.retrieved.date().isoformat()
+
+
+Headers = dict[str, str]
+Answer = tuple[Snapshot, bytes]
+"""The record of an answer, and its body without its transfer compression."""
+
+
+def answer_to(
+    request: Request, facts: Any, when: datetime, body: bytes, status: int = 200, **headers: str
+) -> Answer:
+    """Return what came for a request, with its record; `facts` have a title, an authority and a licence."""
+    kept = tuple((name, headers[name]) for name in KEPT_HEADERS if name in headers)
+    came = request.url, when, status, _kind_of(headers.get("content-type", "")), kept
+    about = hashlib.sha256(body).hexdigest(), len(body), facts.title, facts.authority, facts.licence
+    return Snapshot(request.source, request.path, request.params, *came, *about), body
+
+
 @dataclass
 class Client:
     """An HTTP connection; tests exchange the bounds of a request (in seconds, bytes and counts), clock, sleep and chance."""
 
-    bases: Mapping[str, str] = field(default_factory=dict)  # other addresses by source, such as a mirror
     allow_http: bool = False  # of `publishers.PLAIN_HOSTS`
     connect_seconds: float = 10.0
     read_seconds: float = 60.0  # without a single byte
@@ -81,29 +120,12 @@ class Client:
     loop: asyncio.Runner = field(init=False)
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a source sent: the body without its transfer compression, and what a record keeps beside it."""
-
-    url: str
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    received: datetime
-
-    @property
-    def media(self) -> str:
-        """Type of the content, such as "application/json"."""
-        return _kind_of(dict(self.headers).get("content-type", ""))
-
-
-@dataclass(eq=False)
-class Again(Exception):  # noqa: N818 - a request to repeat, seen by `client.get` alone
+class _Again(UserError):  # noqa: N818 - a request to repeat
     """A fault that may pass; `wait` is the number of seconds that the server asked for."""
 
-    found: str
-    expected: str
-    wait: float = 0.0
+    def __init__(self, text: str, wait: float = 0.0) -> None:
+        super().__init__(text)
+        self.wait = wait
 
 
 class QuotaUsed(UserError):  # noqa: N818 - no fault of anybody
@@ -114,7 +136,7 @@ class NothingThere(UserError):  # noqa: N818 - an answer, if an unwelcome one
     """Status 404, for a data query of SDMX "no results matching the query"; or an answer without what was asked for."""
 
 
-def refuse(where: str, found: str, expected: str, kind: type[UserError] = UserError) -> UserError:
+def refuse(where: str, found: str, expected: str, kind: Any = UserError) -> UserError:
     """Return the error for an answer, or a part of it, that cannot be used, in the form that all messages here have."""
     return kind(printable(f"{where}: found {found}, expected {expected}"))
 
@@ -157,28 +179,28 @@ def get(client: Client, request: Request) -> Answer:
         asked = getattr(state.outcome and state.outcome.exception(), "wait", 0.0)
         return max(asked, bound * (0.5 + client.chance() / 2))
 
-    stop, retry = tenacity.stop_after_attempt(client.attempts), tenacity.retry_if_exception_type(Again)
+    stop, retry = tenacity.stop_after_attempt(client.attempts), tenacity.retry_if_exception_type(_Again)
     retrying = tenacity.Retrying(stop=stop, wait=wait, retry=retry, sleep=client.sleep, reraise=True)
     try:
         return retrying(lambda: client.loop.run(_attempt(client, request)))
-    except Again as fault:
-        found = redact(f"{fault.found}, at the last of {client.attempts} attempts", request.key)
-        raise refuse(request.url, found, fault.expected + _without_tls(request.url)) from None
     except UserError as fault:
-        raise type(fault)(redact(str(fault), request.key)) from None
+        kind, last = type(fault), ""
+        if kind is _Again:
+            kind, last = UserError, f", at the last of {client.attempts} attempts"
+        raise kind(redact(f"{fault}{last}", request.key)) from None
 
 
 async def _attempt(client: Client, request: Request) -> Answer:
     """Ask once, following redirects that stay on the host; faults of the network may pass."""
-    url, here = request.url, urlsplit(request.url)
+    url, here, passes = request.url, urlsplit(request.url), True
     try:
         async with asyncio.timeout(client.total_seconds):
             for _ in range(client.redirects + 1):
                 # The source's pace says when another request to its host may be sent.
-                if (left := client.asked.get(here.netloc, -math.inf) + request.pace - client.clock()) > 0:
+                next_time = client.asked.get(here.netloc, -math.inf) + PUBLISHERS[request.source].pace
+                if (left := next_time - client.clock()) > 0:
                     client.sleep(left)
                 client.asked[here.netloc] = client.clock()
-                # No variable of ours holds the key in the open.
                 async with client.http.stream("GET", url, headers=request.headers()) as response:
                     headers = {name: redact(text, request.key) for name, text in response.headers.items()}
                     if not response.is_redirect:
@@ -190,28 +212,27 @@ async def _attempt(client: Client, request: Request) -> Answer:
                     raise refuse(request.url, found, f"one within {here.netloc}")
         raise refuse(request.url, f"more than {client.redirects} redirects", "an answer")
     except TimeoutError:
-        seconds = f"{client.total_seconds:g} s"
-        fault = Again(f"an answer not complete after {seconds}", f"all of it within {seconds}")
+        found = f"an answer not complete after {client.total_seconds:g} s"
     except httpx.TimeoutException as error:
-        fault = Again(f"no answer in time ({type(error).__name__})", "one within the time limit")
+        found = f"no answer in time ({type(error).__name__})"
     except httpx.TransportError as error:
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):  # asking again would not help
-            valid = f"a valid one{_without_tls(url)}"
-            raise refuse(url, f"a certificate that cannot be trusted ({error})", valid) from None
-        fault = Again(f"a broken connection ({type(error).__name__}: {error})", "a complete answer")
+        found = f"a broken connection ({type(error).__name__}: {error})"
+        if "CERTIFICATE_VERIFY_FAILED" in found:  # asking again would not help
+            found, passes = f"a certificate that cannot be trusted ({error})", False
     except httpx.InvalidURL as error:
-        raise refuse(url, f"an address that is none ({error})", "https://…") from None
-    raise fault from None
+        found, passes = f"an address that is none ({error})", False
+    plain = here.scheme == "https" and here.hostname in PLAIN_HOSTS
+    hint = "; this host may speak http alone: --allow-http lets it" * plain
+    raise refuse(url, found, f"a complete answer{hint}", _Again if passes else UserError)
 
 
-async def _receive(
-    client: Client, request: Request, response: httpx.Response, headers: dict[str, str]
-) -> Answer:
-    """Read an answer to its end; `Again` where asking again may help, as for a body that broke off."""
+async def _receive(client: Client, request: Request, response: httpx.Response, headers: Headers) -> Answer:
+    """Read an answer to its end; `_Again` where asking again may help, as for a body that broke off."""
+    facts = PUBLISHERS[request.source]
     if (status := response.status_code) not in (200, 204):
         raise _fault_of(client, request, status, headers, await _beginning(client, request, response))
     if status == 200:
-        media, wanted = _kind_of(headers.get("content-type", "")), [*map(_kind_of, request.media)]
+        media, wanted = _kind_of(headers.get("content-type", "")), [*map(_kind_of, facts.media)]
         if media not in wanted:
             page = await _beginning(client, request, response) if "html" in media else b""
             said = f", a page that says {quote(title)}" if (title := error_words(page)) else ""
@@ -221,19 +242,16 @@ async def _receive(
             raise refuse(request.url, "rows of unknown length", "an answer that says where it ends")
     body = await _body(client, request.url, response, headers)
     if status == 200 and not body:
-        raise Again("an empty body with status 200", "data, or status 204")
-    kept = tuple((name, headers[name]) for name in KEPT_HEADERS if name in headers)
-    return Answer(request.url, status, kept, redact_bytes(body, request.key), client.now())
+        raise refuse(request.url, "an empty body with status 200", "data, or status 204", _Again)
+    return answer_to(request, facts, client.now(), redact_bytes(body, request.key), status, **headers)
 
 
-async def _body(client: Client, where: str, response: httpx.Response, headers: dict[str, str]) -> bytes:
+async def _body(client: Client, where: str, response: httpx.Response, headers: Headers) -> bytes:
     """Read a body within its bounds, and decompress it: a gzip that ends too early is a fault that may pass."""
     encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in ("identity", "gzip", ""):
         raise refuse(where, f"the encoding {quote(encoding)}", "gzip or none")
     limit, sent = client.received_bytes, bytearray()
-    if (declared := headers.get("content-length", "")).isdecimal() and int(declared) > limit:
-        raise refuse(where, f"a body of {declared} bytes", f"at most {limit}")
     async for chunk in response.aiter_raw():
         sent += chunk
         if len(sent) > limit:
@@ -244,11 +262,11 @@ async def _body(client: Client, where: str, response: httpx.Response, headers: d
     try:
         body = stream.decompress(sent, limit + 1)
     except zlib.error as error:
-        raise Again(f"damaged gzip ({error})", "a gzip that can be read") from None
+        raise refuse(where, f"damaged gzip ({error})", "a gzip that can be read", _Again) from None
     if len(body) > limit:
         raise refuse(where, f"a body of more than {limit} bytes when unpacked", f"at most {limit}")
     if not stream.eof or stream.unused_data:
-        raise Again("a gzip that ends too early, or goes on behind its end", "a complete one")
+        raise refuse(where, "a gzip that ends too early, or goes on behind its end", "a complete one", _Again)
     return body
 
 
@@ -265,9 +283,7 @@ async def _beginning(client: Client, request: Request, response: httpx.Response)
     return redact_bytes(body, request.key)[:SHOWN_OF_ERROR]
 
 
-def _fault_of(
-    client: Client, request: Request, status: int, headers: dict[str, str], body: bytes
-) -> UserError | Again:
+def _fault_of(client: Client, request: Request, status: int, headers: Headers, body: bytes) -> UserError:
     """Return what a status other than success calls for, with the words of the server."""
     found = f"status {status}" + (f": {quote(words)}" if (words := error_words(body)) else "")
     if status == 404:
@@ -275,13 +291,12 @@ def _fault_of(
     if quota := QUOTA_IN_WORDS.search(body):
         left = f"ask again in {int(quota[1])} h {int(quota[2])} min"
         return refuse(request.url, found, f"an answer; {left}: what was answered so far is kept", QuotaUsed)
-    if status not in MAY_PASS:
-        return refuse(request.url, found, "status 200")
-    wait = asked_wait(headers.get("retry-after", ""), body, client.now())
-    if wait > client.longest_wait:
+    wait = _asked_wait(headers.get("retry-after", ""), body, client.now())
+    if status in MAY_PASS and wait > client.longest_wait:
         expected = f"an answer, or a wait of at most {client.longest_wait:g} s; ask again later"
         return refuse(request.url, f"{found}, and {wait:g} s to wait", expected)
-    return Again(found, "status 200", wait)
+    kind = partial(_Again, wait=wait) if status in MAY_PASS else UserError
+    return refuse(request.url, found, "status 200", kind)
 
 
 def error_words(body: bytes) -> str:
@@ -294,7 +309,7 @@ def error_words(body: bytes) -> str:
     return "" if text.lstrip().startswith(("{", "[", "<")) else " ".join(text.split())
 
 
-def asked_wait(header: str, body: bytes, now: datetime) -> float:
+def _asked_wait(header: str, body: bytes, now: datetime) -> float:
     """Seconds that a server asks to wait: `Retry-After` in seconds or as a date, else its words; 0 without."""
     if re.fullmatch("[0-9]{1,9}", header.strip()):
         return float(header)
@@ -308,9 +323,3 @@ def asked_wait(header: str, body: bytes, now: datetime) -> float:
 def _kind_of(content_type: str) -> str:
     """The type of a content without its parameters."""
     return content_type.partition(";")[0].strip().lower()
-
-
-def _without_tls(url: str) -> str:
-    """Say what else there is where the host may speak http alone."""
-    plain_host = url.startswith("https:") and urlsplit(url).hostname in PLAIN_HOSTS
-    return "; this host may speak http alone: --allow-http lets it" if plain_host else ""

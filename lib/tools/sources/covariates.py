@@ -13,9 +13,8 @@ Only years that are over count. A trade figure of a period is converted at the m
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -27,33 +26,25 @@ from lib.figures import load_covariates
 from lib.series import PER_USD, exchange_rates
 from lib.tools import curation
 from lib.tools.sources import tables
-from lib.tools.sources.client import error_words, refuse
-from lib.tools.sources.publishers import DESCRIBED, publisher
-from lib.tools.sources.snapshots import Desk, Snapshot
+from lib.tools.sources.client import Snapshot, error_words, refuse
+from lib.tools.sources.publishers import DESCRIBED, PUBLISHERS
+from lib.tools.sources.snapshots import Desk
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """Where a covariate comes from: source, its name there, the unit, the country."""
-
-    source: str
-    series: str
-    unit: str
-    place: str = "World"
-
-
-RECIPES = {name: Recipe(**facts) for name, facts in DESCRIBED["covariates"].items()}
+Recipe = SimpleNamespace
+RECIPES = {name: Recipe(**{"place": "World"} | facts) for name, facts in DESCRIBED["covariates"].items()}
+"""Where each covariate comes from: source, its name there, the unit, the country."""
 
 # --- what the publishers send ---
 
 
-def ask(recipe: Recipe, years: range, desk: Desk) -> tuple[pd.Series, Snapshot]:
+def _ask(recipe: Recipe, years: range, desk: Desk) -> tuple[pd.Series, Snapshot]:
     """Return what a source says of a series, by the first day of each period, and the answer in which it stands."""
-    facts, iso3 = publisher(recipe.source), find_economy(recipe.place).iso3
+    facts, iso3 = PUBLISHERS[recipe.source], find_economy(recipe.place).iso3
     about = {"series": recipe.series, "place": iso3, "first": years[0], "last": years[-1]}
     params = tuple((name, text.format(**about)) for name, text in facts.params.items())
+    read = READ[recipe.source]
     request = desk.request(recipe.source, facts.path.format(**about), params)
-    return desk.ask(request, partial(READ[recipe.source], series=recipe.series, place=iso3))
+    return desk.ask(request, lambda body, where: read(body, where, recipe.series, iso3))
 
 
 def _series(days: Iterable[str], values: Iterable[float], form: str, where: str) -> pd.Series:
@@ -67,7 +58,7 @@ def _series(days: Iterable[str], values: Iterable[float], form: str, where: str)
     return found.dropna().sort_index()
 
 
-def read_indicator(body: bytes, where: str, series: str, place: str) -> pd.Series:
+def _read_worldbank(body: bytes, where: str, series: str, place: str) -> pd.Series:
     """Read the values of a country's indicator; those of another one are refused."""
     content = tables.read_json(body, where)
     head = content[0] if isinstance(content, list) and content else None
@@ -78,21 +69,20 @@ def read_indicator(body: bytes, where: str, series: str, place: str) -> pd.Serie
     if head.get("pages") not in (0, 1) or not isinstance(rows, list):
         raise refuse(where, f"{quote(repr(head.get('pages')))} pages", "one page with rows")
     try:
-        pairs = ((row["countryiso3code"] or row["country"]["id"], row["indicator"]["id"]) for row in rows)
-        names = {(str(iso3), str(name)) for iso3, name in pairs}
+        names = {f"{row['countryiso3code'] or row['country']['id']} {row['indicator']['id']}" for row in rows}
         values = [tables.to_number(row["value"], f"{where}: value") for row in rows]
         found = _series([str(row["date"]) for row in rows], values, "%Y", where)
     except (KeyError, TypeError, AttributeError):
         raise refuse(where, "rows of another shape", "country, indicator, date and value in each") from None
-    if other := sorted(names - {(place, series)}):
-        raise refuse(where, f"the iso3 and variable {quote(' '.join(other[0]))}", f"{place} {series}")
+    if other := sorted(names - {f"{place} {series}"}):
+        raise refuse(where, f"the iso3 and variable {quote(other[0])}", f"{place} {series}")
     return found
 
 
 NEW_ROUBLE = pd.Timestamp(1998, 1, 1)  # from then on a rouble is 1000 of the old ones
 
 
-def read_cbr(body: bytes, where: str, series: str, place: str = "") -> pd.Series:
+def _read_cbr(body: bytes, where: str, series: str, place: str) -> pd.Series:
     """Read the rates of one unit of a currency in new roubles; those of another currency are refused."""
     root = tables.parse_xml(body, where, "the XML of XML_dynamic")
     if root.tag != "ValCurs" or (not len(root) and (root.text or "").strip()):
@@ -100,26 +90,28 @@ def read_cbr(body: bytes, where: str, series: str, place: str = "") -> pd.Series
         raise refuse(where, quote(said), "ValCurs with its records")
     if (other := root.get("ID", series)) != series:
         raise refuse(where, f"the currency {quote(other)}", series)
-    records = list(root.iter("Record"))
-    nominal, value = (
-        [tables.to_number(one.findtext(name, "").replace(",", "."), f"{where}: the rate") for one in records]
-        for name in ("Nominal", "Value")
-    )
-    if wrong := [one for one in zip(value, nominal, strict=True) if not min(one) > 0]:
-        raise refuse(where, f"the rate {wrong[0][0]:g} for {wrong[0][1]:g} units", "one above 0")
-    days = [one.get("Date", "") for one in records]
-    found = _series(days, np.divide(value, nominal), "%d.%m.%Y", where)
+    rates, days = [], []
+    for record in root.iter("Record"):
+        value, units = (
+            tables.to_number(record.findtext(name, "").replace(",", "."), f"{where}: the rate")
+            for name in ("Value", "Nominal")
+        )
+        if not min(value, units) > 0:
+            raise refuse(where, f"the rate {value:g} for {units:g} units", "one above 0")
+        rates.append(value / units)
+        days.append(record.get("Date", ""))
+    found = _series(days, rates, "%d.%m.%Y", where)
     return found.where(found.index >= NEW_ROUBLE, found / 1000)
 
 
-def read_fred(body: bytes, where: str, series: str, place: str = "") -> pd.Series:
+def _read_fred(body: bytes, where: str, series: str, place: str) -> pd.Series:
     """Read a table of FRED: the first day of each period, and its value; "." means that there is none."""
     rows = tables.read_columns(body, where, (series,), ("observation_date", "DATE"))
     values = [tables.to_number(one, f"{where}: {series}") for one in rows[series].replace(".", "")]
     return _series(rows.get("observation_date", rows.get("DATE", rows[series])), values, "%Y-%m-%d", where)
 
 
-READ = {"worldbank": read_indicator, "cbr": read_cbr, "fred": read_fred}
+READ = {"worldbank": _read_worldbank, "cbr": _read_cbr, "fred": _read_fred}
 
 # --- from days to years ---
 
@@ -135,26 +127,26 @@ def mean_of(days: pd.Series, period: str, known: str) -> float | None:
     return float(inside.mean()) if is_whole else None
 
 
-def annual(recipe: Recipe, years: range, desk: Desk) -> tuple[pd.Series, str]:
-    """Return a covariate by year, and where and when it was found."""
+def _annual(recipe: Recipe, desk: Desk) -> tuple[pd.Series, str]:
+    """Return a covariate by year, of years that are over, and where and when it was found."""
+    facts = PUBLISHERS[recipe.source]
+    years = range(facts.first_year, desk.client.now().year)
     if recipe.source == "ecb":
-        facts, days = publisher("ecb"), ecb_rates()[recipe.series].dropna()
-        at = f"{facts.base}{facts.path} (retrieved {desk.today})"
+        days, at, day = ecb_rates()[recipe.series].dropna(), f"{facts.base}{facts.path}", desk.today
     else:
-        days, snapshot = ask(recipe, years, desk)
-        at = f"{snapshot.url} (retrieved {snapshot.day})"
-    by_year = days.groupby(days.index.year)
-    if recipe.source == "worldbank":
-        found = by_year.first()
-        if recipe.unit == "percent":  # growth, from levels in constant prices
-            before = found.rename(lambda year: year + 1).reindex(found.index)
-            found = (100 * (found / before - 1)).dropna().round(4)
-        return found, at
-    if recipe.source == "fred":  # one annual value, or twelve monthly ones
+        days, snapshot = _ask(recipe, years, desk)
+        at, day = snapshot.url, snapshot.day
+    if recipe.source in ("ecb", "cbr"):
+        found = pd.Series({year: mean_of(days, str(year), desk.today) for year in years}, dtype="float64")
+    else:  # one annual value, or twelve monthly ones
+        by_year = days.groupby(days.index.year)
         count = by_year.size()
-        return by_year.mean()[count.isin([1, 12]) & (count == count.max())].round(4), at
-    means = {year: mean_of(days, str(year), desk.today) for year in years}
-    return pd.Series(means, dtype="float64").dropna().round(4), at
+        found = by_year.mean()[count.isin([1, 12]) & (count == count.max())]
+    if recipe.unit == "percent":  # growth, from levels in constant prices
+        found = 100 * (found / found.rename(lambda year: year + 1).reindex(found.index) - 1)
+    elif recipe.source == "worldbank":
+        return found[found.index < years.stop], f"{at} (retrieved {day})"
+    return found[found.index < years.stop].dropna().round(4), f"{at} (retrieved {day})"
 
 
 # --- covariates.csv ---
@@ -163,59 +155,55 @@ AT_HOME = {"XAF": "CM", "XCD": "AG", "XCG": "CW", "XOF": "SN", "XPF": "NC"}
 """A country of each currency whose first two letters are not those of its country."""
 
 
-def rates_of(currencies: Iterable[str]) -> dict[str, Recipe]:
+def _rates_of(currencies: Iterable[str]) -> dict[str, Recipe]:
     """Return by covariate the recipe of each currency's rates: of the ECB, else the World Bank's of a country that has it."""
     found = {}
     for code in map(check_currency, currencies):
         if code == "USD":
             raise UserError("currency: found USD, in which rates are quoted; expected another currency")
-        recipe = Recipe("ecb", code, f"{code}/USD")
-        if code not in ecb_rates():
-            home = find_economy(AT_HOME.get(code, code[:2])).name
-            recipe = Recipe("worldbank", "PA.NUS.FCRF", f"{code}/USD", home)
+        of_ecb = code in ecb_rates()
+        source, series = ("ecb", code) if of_ecb else ("worldbank", "PA.NUS.FCRF")
+        home = "World" if of_ecb else find_economy(AT_HOME.get(code, code[:2])).name
+        recipe = Recipe(source=source, series=series, unit=f"{code}/USD", place=home)
         name = f"{code.lower()}{PER_USD}"
         found[name] = RECIPES.get(name, recipe)
     return found
 
 
+SAME = 5e-5  # relative difference below which two values are one: the file holds five digits or more
+
+
 def renew(
-    sources: list[str], desk: Desk, currencies: Iterable[str] = ()
+    sources: Iterable[str], desk: Desk, currencies: Iterable[str] = ()
 ) -> tuple[dict[str, curation.Row], list[str]]:
-    """Ask for every covariate, or some currencies: rows that are new or changed, by what differs, and notes of what failed."""
-    kept, this_year = load_covariates().astype({"year": "int64"}), desk.client.now().year
+    """Ask for covariates, of some sources or all, or for some currencies: rows that are new or changed, and notes of what failed."""
+    kept = load_covariates().astype({"year": "int64"})
     old = kept.set_index(["variable", "year"])["value"].to_dict()
     there = set(exchange_rates(kept, pd.Timestamp.max)) - {"USD"}
-    known = rates_of(currencies) or RECIPES | rates_of(there)
-    wanted = {name: recipe for name, recipe in sorted(known.items()) if recipe.source in sources}
+    known = _rates_of(currencies) or RECIPES | _rates_of(there)
+    wanted = {name: one for name, one in sorted(known.items()) if not sources or one.source in sources}
     changed, notes, faults = dict[str, curation.Row](), list[str](), list[UserError]()
     for name, recipe in wanted.items():
         try:
-            found, at = annual(recipe, range(publisher(recipe.source).first_year, this_year), desk)
+            found, at = _annual(recipe, desk)
         except UserError as error:
             faults.append(error)
             notes.append(f"{name}: stays as it is: {error}")
             continue
-        found = found[found.index < this_year]
         if found.empty:
-            notes.append(f"{name}: {publisher(recipe.source).title} has no value of {recipe.series}")
-        about = {"unit": recipe.unit, "source_url": at}
+            notes.append(f"{name}: {PUBLISHERS[recipe.source].title} has no value of {recipe.series}")
         for year, value in found.items():
-            if words := _difference(f"{name} {year}", old.get((name, year)), value, recipe.unit):
-                written = np.format_float_positional(value, trim="-")
-                changed[words] = {"year": str(year), "variable": name, "value": written} | about
+            before, unit = old.get((name, year)), recipe.unit
+            if before is None:
+                words = f"+ {name} {year}: {value:.6g} {unit}"
+            elif abs(value - before) <= SAME * abs(before):
+                continue
+            else:
+                change = f" ({100 * (value / before - 1):+.2f} %)" if before and unit != "percent" else ""
+                words = f"~ {name} {year}: {before:.6g} → {value:.6g}{change}"
+            written = np.format_float_positional(value, trim="-")
+            row = {"year": str(year), "variable": name, "value": written, "unit": unit, "source_url": at}
+            changed[words] = row
     if faults and len(faults) == len(wanted):
         raise faults[0]
     return changed, notes
-
-
-SAME = 5e-5  # relative difference below which two values are one: the file holds five digits or more
-
-
-def _difference(what: str, before: float | None, value: float, unit: str) -> str:
-    """How a value differs from the one that is kept; blank where it does not."""
-    if before is None:
-        return f"+ {what}: {value:.6g} {unit}"
-    if abs(value - before) <= SAME * abs(before):
-        return ""
-    change = f" ({100 * (value / before - 1):+.2f} %)" if before and unit != "percent" else ""
-    return f"~ {what}: {before:.6g} → {value:.6g}{change}"

@@ -13,7 +13,6 @@ recorded in 2026 (table of March 2026, index of April 2026, fixtures of hoyla/me
 """
 
 import re
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,10 +20,10 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from lib.errors import UserError, quote
-from lib.tools.sources import observations, tables
+from lib.tools.sources import tables
 from lib.tools.sources.cells import read_place
 from lib.tools.sources.client import NothingThere, Request, refuse
-from lib.tools.sources.observations import Question
+from lib.tools.sources.observations import VALUATION, Question, check, empty
 from lib.tools.sources.snapshots import Desk
 
 INDEX = "/statics/report/preliminary{}.html"
@@ -35,10 +34,8 @@ HEADING = re.compile(
     re.IGNORECASE,
 )
 UNIT = re.compile(r"^(CNY|RMB|USD|US\$)\s*(1|100)?\s*(Million|Billion)$", re.IGNORECASE)
-PERIOD = re.compile(r"^(?:1-to-)?(\d{1,2})$")
 NUMBER = re.compile(r"-?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?", re.ASCII)
 FLOWS = {"Export & Import": "total", "Export": "export", "Import": "import"}
-VALUATION = {"export": "FOB", "import": "CIF", "total": "FOB + CIF"}
 OTHER_NAMES = {"Total": "World", "R. O. Korea": "South Korea", "Korea Rep.": "South Korea"}
 
 
@@ -49,7 +46,7 @@ def plan(question: Question, desk: Desk) -> list[Request]:
     paths: dict[str, None] = {}
     for place in ["", *reversed(question.years)]:
         try:
-            (year, links), _ = desk.ask(desk.request("gacc", INDEX.format(place)), read_index)
+            (year, links), _ = desk.ask(desk.request("gacc", INDEX.format(place)), _read_index)
         except NothingThere:  # the year that runs has no page of its own
             continue
         for month, path in links if year in question.years else []:
@@ -59,13 +56,13 @@ def plan(question: Question, desk: Desk) -> list[Request]:
     return [desk.request("gacc", path, lasting=True) for path in paths]
 
 
-def read_index(body: bytes, where: str) -> tuple[int, list[tuple[int, str]]]:
+def _read_index(body: bytes, where: str) -> tuple[int, list[tuple[int, str]]]:
     """Read an index page: its year, and month and path of each release of the table by country."""
-    page = _parse(body, where)
-    options = page.xpath("//*[@id='preliminarysel']//option")
-    chosen = [one.get("value", "") for one in options if "selected" in one.attrib or one is options[0]]
+    page, table = _parse(body, where, "nr-n-content-detail")
+    years = "//*[@id='preliminarysel']//option"
+    chosen = page.xpath(f"string(({years}[1] | {years}[@selected])[last()]/@value)")
     named = re.search(r"preliminary(\d{4})\.html", where)
-    year, table = named[1] if named else "".join(chosen[-1:]), _table(page, "nr-n-content-detail")
+    year = named[1] if named else chosen
     if table is None or not re.fullmatch(r"\d{4}", year):
         raise refuse(where, "no list of releases", "an index page of preliminary releases")
     links = []
@@ -79,13 +76,14 @@ def read_index(body: bytes, where: str) -> tuple[int, list[tuple[int, str]]]:
     return int(year), links
 
 
-def _parse(body: bytes, where: str) -> Any:
-    """Return the page as a tree; one that breaks off within a table would be read in part, and is refused."""
+def _parse(body: bytes, where: str, name: str) -> tuple[Any, Any]:
+    """Return a page, and the first table within elements of a class, or None; of a part of a page nothing is read."""
     text = tables.decode_text(body, where)
     tags = [tag.lower() for tag in re.findall(r"</?table\b", text, re.IGNORECASE)]
     if tags.count("<table") != tags.count("</table"):
         raise refuse(where, "a table without its end", "a complete page")
-    return tables.parse_html(text, where)
+    page = tables.parse_html(text, where)
+    return page, next((table for one in page.find_class(name) for table in one.iter("table")), None)
 
 
 def _text(element: Any) -> str:
@@ -98,57 +96,48 @@ def _said(page: Any, name: str) -> str:
     return next(map(_text, page.find_class(name)), "")
 
 
-def _table(page: Any, name: str) -> Any:
-    """Return the first table within elements of a class, or None."""
-    return next((table for one in page.find_class(name) for table in one.iter("table")), None)
-
-
 def is_release(body: bytes) -> bool:
     """Whether a page is a release of the table by country."""
-    page = _parse(body, "page")
-    return bool(HEADING.search(_said(page, "atcl-ttl"))) and _table(page, "atcl-cnt") is not None
+    page, table = _parse(body, "page", "atcl-cnt")
+    return bool(HEADING.search(_said(page, "atcl-ttl"))) and table is not None
 
 
 def read(body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
     """Read a release: China with every country in the table, for the month and for January to it, in December the year."""
-    page = _parse(body, where)
-    title, table = _said(page, "atcl-ttl"), _table(page, "atcl-cnt")
+    page, table = _parse(body, where, "atcl-cnt")
+    title, stated = _said(page, "atcl-ttl"), _said(page, "atcl-date")
     heading = HEADING.search(title)
     if heading is None or heading[1].lower() not in MONTHS or table is None:
         expected = "a release of China's total export & import values by country/region"
         raise refuse(where, quote(title) if title else "no heading", expected)
     lines = [[_text(cell) for cell in cells] for row in table.iter("tr") if (cells := row.findall("td"))]
     currency = heading[3].upper().replace("RMB", "CNY")
-    units = [line[0].partition(":")[2].strip() for line in lines if line and line[0].startswith("Unit:")]
-    unit = UNIT.match(stated := "".join(units[:1]))
+    units = [line[0].partition(":")[2].strip() for line in lines if line[0].startswith("Unit:")]
+    unit = UNIT.match(said := "".join(units[:1]))
     if unit is None or unit[1].upper().replace("RMB", "CNY").replace("US$", "USD") != currency:
-        note = f"{where}: its heading says {currency}, its unit {quote(stated)}: nothing of it is taken"
-        return observations.empty().drop(columns="source"), [note]
-    scale = float(unit[2] or 1) * (1000 if unit[3].lower() == "billion" else 1)
-    columns = _columns_of(lines, int(heading[2]), MONTHS.index(heading[1].lower()) + 1, where)
-    stated = _said(page, "atcl-date")
+        note = f"{where}: its heading says {currency}, its unit {quote(said)}: nothing of it is taken"
+        return empty(), [note]
     try:
         day = datetime.strptime(stated, "%Y/%m/%d").date().isoformat() if stated else ""
     except ValueError:
         raise refuse(where, f"the day {quote(stated)}", "YYYY/MM/DD") from None
-    kinds = {"partner": "str", "flow": "str", "period": "str", "value": "float64", "yoy_pct": "str"}
-    found = _values_of(lines, columns, scale, where)
-    rows = pd.DataFrame(found, columns=list(kinds)).astype(kinds).drop_duplicates(ignore_index=True)
-    freq = rows["period"].str.len().eq(4).map({True: "A", False: "M"}).astype("str")
-    valuation = rows["flow"].map(VALUATION).astype("str")
-    about = {"reporter": "China", "freq": freq, "valuation": valuation, "unit": f"{currency} mn"}
-    return rows.assign(published=day, **about), []
+    scale = float(unit[2] or 1) * (1000 if unit[3].lower() == "billion" else 1)
+    columns = _columns_of(lines, int(heading[2]), MONTHS.index(heading[1].lower()) + 1, where)
+    about = {"reporter": "China", "unit": f"{currency} mn", "published": day, "source": "gacc"}
+    found = [about | one for line in lines for one in _values_of(line, columns, scale, where)]
+    rows = pd.DataFrame(found).drop_duplicates() if found else empty()
+    return check(rows, where)
 
 
 def _columns_of(lines: list[list[str]], year: int, month: int, where: str) -> list[tuple[str, str]]:
     """Return flow and period of each column behind the name; the period of a column with growth is "yoy"."""
-    place = next((place for place, line in enumerate(lines) if line[:1] == ["Export Destination"]), 0)
+    place = next((place for place, line in enumerate(lines) if line[0] == "Export Destination"), 0)
     above, below = (lines[place - 1], lines[place]) if place else ([], [])
     flows = [FLOWS.get(name) for name in above[1:-1]]
     spans = [text.replace(" ", "") for text in below[1 : 1 + len(flows)]]
     growth = [FLOWS.get(name) for name in below[1 + len(flows) :]]
-    months = [PERIOD.match(text) for text in spans]
-    if not flows or None in flows + growth or any(one is None or int(one[1]) != month for one in months):
+    known = {f"{since}{text}" for since in ("", "1-to-") for text in (f"{month}", f"{month:02}")}
+    if not flows or None in flows + growth or {*spans} - known:
         expected = f"flows for month {month} and January to it"
         raise refuse(where, f"the columns {quote('; '.join(below))}", expected)
     own = f"{year}-{month:02}"
@@ -158,19 +147,27 @@ def _columns_of(lines: list[list[str]], year: int, month: int, where: str) -> li
 
 
 def _values_of(
-    lines: list[list[str]], columns: list[tuple[str, str]], scale: float, where: str
-) -> Iterator[tuple[Any, ...]]:
-    """Give partner, flow, period, value in millions, and growth where the period is that from January."""
-    for label, *cells in lines:
-        name = re.sub(r"^of which:\s*", "", label)
-        partner = OTHER_NAMES.get(name) or read_place(name)  # none for groups such as ASEAN
-        if len(cells) != len(columns) or not partner:
-            continue
-        there = [(*at, cell) for at, cell in zip(columns, cells, strict=True) if cell not in ("", "-")]
-        growth = {flow: cell for flow, period, cell in there if period == "yoy"}
-        for flow, period, cell in there:
-            if not NUMBER.fullmatch(cell):
-                raise refuse(f"{where}: {partner}", quote(cell), "a number like 41,046.4")
-            if period != "yoy":
-                value = round(float(cell.replace(",", "")) * scale, 6)
-                yield partner, flow, period, value, growth.get(flow, "") if len(period) != 7 else ""
+    line: list[str], columns: list[tuple[str, str]], scale: float, where: str
+) -> list[dict[str, Any]]:
+    """Return the values of a partner in millions, that from January with its growth; none of groups such as ASEAN."""
+    name = re.sub(r"^of which:\s*", "", line[0])
+    partner = OTHER_NAMES.get(name) or read_place(name)
+    if len(line) != len(columns) + 1 or not partner:
+        return []
+    cells = [(*at, cell) for at, cell in zip(columns, line[1:], strict=True) if cell not in ("", "-")]
+    if wrong := [cell for *_, cell in cells if not NUMBER.fullmatch(cell)]:
+        raise refuse(f"{where}: {partner}", quote(wrong[0]), "a number like 41,046.4")
+    growth = {flow: cell for flow, period, cell in cells if period == "yoy"}
+    return [
+        {
+            "partner": partner,
+            "flow": flow,
+            "period": period,
+            "freq": "A" if len(period) == 4 else "M",
+            "value": round(float(cell.replace(",", "")) * scale, 6),
+            "valuation": VALUATION[flow],
+            "yoy_pct": growth.get(flow, "") if len(period) != 7 else "",
+        }
+        for flow, period, cell in cells
+        if period != "yoy"
+    ]

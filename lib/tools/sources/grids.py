@@ -10,7 +10,7 @@ import re
 import unicodedata
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -38,7 +38,7 @@ Grid = np.ndarray[Any, np.dtype[np.object_]]
 class Table:
     """Rows and columns of cells, and where they stood."""
 
-    text: Grid  # `text_of` each cell
+    text: Grid  # `_text_of` each cell
     exact: np.ndarray[Any, np.dtype[np.bool_]]  # where a number was stored, not its text
     lengths: list[int]  # of the rows as they stood there
     name: str = ""  # of the sheet; blank where there is one table alone
@@ -47,12 +47,7 @@ class Table:
     notes: list[str] = field(default_factory=list)  # such as of formulas without values
 
 
-def each(read: Callable[[Any], Any], cells: Grid) -> Any:
-    """What a function makes of every cell."""
-    return np.frompyfunc(read, 1, 1)(cells)
-
-
-def text_of(cell: Cell) -> str:
+def _text_of(cell: Cell) -> str:
     """Return a cell as text on one line, its spaces plain; a whole number without decimals, a day as YYYY-MM-DD."""
     if isinstance(cell, str):
         return " ".join(cell.split()) if cell.isascii() else _plain(cell)
@@ -70,6 +65,11 @@ def _plain(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", marked).replace("\u2212", "-").split())
 
 
+def _expect_room(rows: int, columns: int, where: str, found: str = "") -> None:
+    if rows > LONGEST or columns > 16_384 or rows * columns > MOST:
+        raise refuse(where, found or f"{rows} rows and {columns} columns", "a smaller table")
+
+
 def table_of(rows: Iterable[list[Any]], where: str, **about: Any) -> Table:
     """Return rows of any length as a table; more than can be held are refused."""
     kept: list[list[Any]] = []
@@ -78,12 +78,11 @@ def table_of(rows: Iterable[list[Any]], where: str, **about: Any) -> Table:
             raise refuse(where, f"a row of more than {WIDEST} cells", "a smaller table")
         kept.append(row)
     width = max(map(len, kept), default=0)
-    if len(kept) > LONGEST or len(kept) * width > MOST:
-        raise refuse(where, f"{len(kept)} or more rows and {width} columns", "a smaller table")
+    _expect_room(len(kept), width, where)
     filled = [[*row, *[None] * (width - len(row))] for row in kept]
     cells = np.array(filled, dtype=object).reshape(len(kept), width)
-    exact = each(lambda cell: isinstance(cell, float), cells).astype(bool)
-    return Table(each(text_of, cells), exact, [*map(len, kept)], **about)
+    exact = np.vectorize(lambda cell: isinstance(cell, float), otypes=[bool])(cells)
+    return Table(np.vectorize(_text_of, otypes=[object])(cells), exact, [*map(len, kept)], **about)
 
 
 def read_file(path: Path) -> bytes:
@@ -94,31 +93,40 @@ def read_file(path: Path) -> bytes:
     return read_bytes(path)
 
 
-def read_tables(body: bytes, where: str, about: Iterable[str | None]) -> list[Table]:
-    """Return the tables of a file in which something stands; `about` are encoding, separator and the name of one, or None."""
-    encoding, separator, sheet = about
-    tables = _of_content(body, where, encoding, separator)
+def read_tables(
+    body: bytes, where: str, encoding: str | None, separator: str | None, sheet: str | None
+) -> list[Table]:
+    """Return the tables of a file in which something stands, or the one named `sheet`."""
+    found, about = _of_content(body, where, encoding, separator)
     if sheet is not None:
-        by_name = {table.name or str(number): table for number, table in enumerate(tables, 1)}
-        if sheet not in by_name:
-            raise refuse(where, f"no sheet {quote(sheet)}", nearest(sheet, by_name))
-        tables = [by_name[sheet]]
+        named = {name or "1": rows for name, rows in found.items()}
+        if sheet not in named:
+            raise refuse(where, f"no sheet {quote(sheet)}", nearest(sheet, named))
+        found = {sheet: named[sheet]}
+    tables = [table_of(rows, where, name=name, **about) for name, rows in found.items()]
     if not (filled := [table for table in tables if (table.text != "").any()]):
         raise refuse(where, "nothing in it", "a table")
     return filled
 
 
-def _of_content(body: bytes, where: str, encoding: str | None, separator: str | None) -> list[Table]:
+Rows = dict[str, Iterable[list[Any]]]
+"""The rows of each table of a file by its name, blank for one alone."""
+
+
+def _of_content(
+    body: bytes, where: str, encoding: str | None, separator: str | None
+) -> tuple[Rows, dict[str, Any]]:
     if body.startswith((b"PK", b"\xd0\xcf\x11\xe0")):
         return _read_workbook(body, where)
     text, encoding = _to_text(body, where, encoding)
     start = text[:4000].lstrip().casefold()
     if start.startswith("<"):
         is_page = re.search("<(!doctype )?html", start) or ("<table" in start and "<workbook" not in start)
-        return _read_html(text, where) if is_page else _read_xml(text, where)
+        return (_read_html if is_page else _read_xml)(text, where), {}
     if start.startswith(("[", "{")):
-        return [_of_records(_json_records(text, where), where)]
-    return [_read_csv(text, where, encoding, separator)]
+        return {"": _of_records(_json_records(text, where), where)}, {}
+    rows, separator = _read_csv(text, where, separator)
+    return {"": rows}, {"separator": separator, "encoding": encoding}
 
 
 # --- text ---
@@ -149,30 +157,22 @@ def _to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
     return decode_text(body, where, best.encoding), best.encoding
 
 
-def _read_csv(text: str, where: str, encoding: str, separator: str | None) -> Table:
+def _read_csv(text: str, where: str, separator: str | None) -> tuple[list[list[str]], str]:
     """Return the rows of a CSV; a TSV of Eurostat has several columns in its first, whose last name is that of the others."""
-    found = separator or _find_separator(text)
+    if re.match(r"[^\t\n]+,[^\t\n]+\\\w+\t", text):
+        text, separator = re.sub(r"\\\w+", "", text, count=1).replace("\t", ","), ","
+    separator = separator or _find_separator(text)
     csv.field_size_limit(1_000_000)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        lines = csv.reader(io.StringIO(text, newline=""), delimiter=found, strict=True)
-        table = table_of(lines, where, separator=found, encoding=encoding)
+        return [*islice(lines, LONGEST + 1)], separator
     except csv.Error as error:
         raise refuse(where, f"rows that cannot be read ({error})", "a CSV with quotes in pairs") from None
-    if found == "\t" and re.fullmatch(_EUROSTAT, table.text[0, 0]):
-        many = table.text[0, 0].count(",") + 1
-        rows = ([*re.split(r"[,\\]", first)[:many], *rest] for first, *rest in table.text)
-        return table_of(rows, where, separator=found, encoding=encoding)
-    return table
-
-
-_EUROSTAT = r"[^\t]+,[^\t]+\\\w+"
 
 
 def _find_separator(text: str) -> str:
     """Return the separator that gives most of the first lines one width; where two do, the comma stands before decimals."""
     lines = text[:100_000].splitlines()[:200]
-    if lines and re.match(rf"{_EUROSTAT}\t", lines[0]):
-        return "\t"
 
     def score(mark: str) -> tuple[int, int]:
         try:
@@ -187,15 +187,12 @@ def _find_separator(text: str) -> str:
 # --- markup ---
 
 
-def _read_html(text: str, where: str) -> list[Table]:
+def _read_html(text: str, where: str) -> Rows:
     """Return the tables of a web page that hold no other table."""
     found = parse_html(text, where).xpath("//table[not(.//table)]")
     if not found:
         raise refuse(where, "a web page without a table", "a table")
-    names = map(str, range(1, len(found) + 1)) if len(found) > 1 else [""]
-    return [
-        table_of(_spread(one.iter("tr")), where, name=name) for one, name in zip(found, names, strict=True)
-    ]
+    return {str(n) * (len(found) > 1): _spread(one.iter("tr")) for n, one in enumerate(found, 1)}
 
 
 def _spread(rows: Iterable[Any]) -> Iterator[list[Cell]]:
@@ -215,43 +212,33 @@ def _spread(rows: Iterable[Any]) -> Iterator[list[Cell]]:
                 row.append(said)
             if cell is None:
                 break
-            index, across, down = _spans(cell) if cell.attrib else (0, 1, 1)
-            row += [None] * (index - 1 - len(row))
-            said = " ".join(cell.itertext())
+            across, down, said = 1, 1, " ".join(cell.itertext())
+            if cell.attrib:
+                row += [None] * (min(_count(cell, "Index"), WIDEST + 2) - 1 - len(row))
+                across = min(max(_count(cell, "colspan"), _count(cell, "MergeAcross") + 1), 1000)
+                down = max(_count(cell, "rowspan"), _count(cell, "MergeDown") + 1)
             for _ in range(across):
                 below |= {len(row): (down - 1, said)} if down > 1 else {}
                 row.append(said)
         yield row
 
 
-def _spans(cell: Any) -> tuple[int, int, int]:
-    """At which place of its row a cell says to stand, and how far it reaches across and down."""
-    across = max(_count(cell, "colspan"), _count(cell, "MergeAcross") + 1)
-    down = max(_count(cell, "rowspan"), _count(cell, "MergeDown") + 1)
-    return min(_count(cell, "Index"), WIDEST + 2), min(across, 1000), down
-
-
 def _count(element: Any, name: str) -> int:
     """A number that an attribute says, 0 without one."""
-    text = element.get(name) or element.get(f"{_EXCEL}{name}") or ""
+    text = next((text for key, text in element.attrib.items() if key.rpartition("}")[2] == name), "")
     return min(int(text), LONGEST + 1) if re.fullmatch("[+]?[0-9]{1,99}", text) else 0
 
 
-_EXCEL = "{urn:schemas-microsoft-com:office:spreadsheet}"
-
-
-def _read_xml(text: str, where: str) -> list[Table]:
+def _read_xml(text: str, where: str) -> Rows:
     """Return the sheets of an Excel 2003 workbook, the observations of SDMX-ML, or the records of other XML."""
     content = re.sub(r"^\s*<\?xml[^>]*\?>", "", text).strip().encode("utf-8", "replace")
     root = parse_xml(content, where, "complete XML")
     if sheets := root.findall("{*}Worksheet"):
-        return [
-            table_of(_spread(one.iter("{*}Row")), where, name=one.get(f"{_EXCEL}Name", "")) for one in sheets
-        ]
+        return {one.xpath("string(@*[local-name() = 'Name'])"): _spread(one.iter("{*}Row")) for one in sheets}
     records = [_sdmx_record(one) for one in root.iter("{*}Obs")]
     fields = ([leaf for leaf in one if not len(leaf)] for one in root.iter())
     others = [{_tag(leaf): leaf.get("value") or leaf.text for leaf in one} for one in fields if len(one) > 1]
-    return [_of_records(records or others, where)]
+    return {"": _of_records(records or others, where)}
 
 
 def _tag(element: Any) -> str:
@@ -277,36 +264,25 @@ def _sdmx_record(obs: Any) -> dict[str, Cell]:
 
 
 def _json_records(text: str, where: str) -> list[dict[str, Any]]:
-    """Return the records of a JSON: SDMX-JSON, the longest list of objects wherever it lies, columns, or an object a line."""
+    """Return the records of a JSON: SDMX-JSON, the longest list of objects wherever it lies, or an object a line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     by_line = len(lines) > 1 and all(line[0] + line[-1] in ("{}", "[]") for line in lines)
     content: Any = [parse_json(line, where) for line in lines] if by_line else parse_json(text, where)
     with suppress(KeyError, IndexError, TypeError, AttributeError, ValueError):
         return _sdmx_json(content.get("data", content))
-    return max(_lists(content), key=len, default=[]) or _columns(content)
+    return max(_lists(content), key=len, default=[])
 
 
 def _lists(content: Any, depth: int = 0) -> Iterator[list[Any]]:
     """Lists of objects, or of lists (the first the names), at most six levels down."""
-    if isinstance(content, list):
-        kinds = set(map(type, content))
-        if kinds == {dict}:
-            yield content
-        elif kinds == {list} and len(content) > 1 and all(isinstance(name, str) for name in content[0]):
-            yield [dict(zip(content[0], row, strict=False)) for row in content[1:]]
+    kinds = set(map(type, content)) if isinstance(content, list) else set()
+    if kinds == {dict}:
+        yield content
+    elif kinds == {list} and len(content) > 1 and all(isinstance(name, str) for name in content[0]):
+        yield [dict(zip(content[0], row, strict=False)) for row in content[1:]]
     if isinstance(content, dict | list) and depth < 6:
         for one in content.values() if isinstance(content, dict) else content[:50]:
             yield from _lists(one, depth + 1)
-
-
-def _columns(content: Any) -> list[dict[str, Any]]:
-    """Records of an object that holds lists of one length by name, or a number by period."""
-    lists = list(content.values()) if isinstance(content, dict) else []
-    if lists and all(isinstance(one, list) for one in lists) and len({*map(len, lists)}) == 1:
-        return [dict(zip(content, row, strict=True)) for row in zip(*lists, strict=True)]
-    if lists and all(isinstance(one, int | float | None) for one in lists):
-        return [{"period": name, "value": one} for name, one in content.items()]
-    return []
 
 
 def _sdmx_json(data: dict[str, Any]) -> list[dict[str, Any]]:
@@ -325,7 +301,7 @@ def _sdmx_json(data: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _of_records(records: list[dict[str, Any]], where: str) -> Table:
+def _of_records(records: list[dict[str, Any]], where: str) -> list[list[Any]]:
     """Return records as a table with their names above; of those within, one level down, the names of both."""
     flat: list[dict[str, Cell]] = []
     for record in records:
@@ -337,13 +313,13 @@ def _of_records(records: list[dict[str, Any]], where: str) -> Table:
     names = [*dict.fromkeys(name for record in flat for name in record)]
     if not names:
         raise refuse(where, "nothing that repeats", "a list of records")
-    return table_of([list(names), *([record.get(name) for name in names] for record in flat)], where)
+    return [names, *([record.get(name) for name in names] for record in flat)]
 
 
 # --- workbooks ---
 
 
-def _read_workbook(body: bytes, where: str) -> list[Table]:
+def _read_workbook(body: bytes, where: str) -> tuple[Rows, dict[str, Any]]:
     """Return the visible sheets of an xlsx, xlsm, xlsb, xls or ods, by calamine."""
     import python_calamine
 
@@ -354,12 +330,10 @@ def _read_workbook(body: bytes, where: str) -> list[Table]:
         with _quiet():
             book = python_calamine.load_workbook(io.BytesIO(body))
             seen = [one for one in book.sheets_metadata if str(one.visible).endswith("Visible")]
-            names = [one.name for one in seen if str(one.typ).endswith("WorkSheet")]
-            return [_sheet(book.get_sheet_by_name(name), name, notes, where) for name in names]
+            sheets = (book.get_sheet_by_name(one.name) for one in seen if str(one.typ).endswith("WorkSheet"))
+            return {one.name: _merged(one, where) for one in sheets}, {"notes": notes}
     except (UserError, KeyboardInterrupt, SystemExit, MemoryError):
         raise
-    except python_calamine.PasswordError:
-        raise refuse(where, f"{words} with a password", "one without") from None
     except BaseException as error:  # damaged workbooks raise whatever the many parts of a reader raise
         why = f"{words}: {str(error)[:200]}{'; saved as .xlsx it may be read' if old else ''}"
         expected = "an .xlsx, .xlsm, .xls or .ods file"
@@ -379,20 +353,18 @@ def _quiet() -> Iterator[None]:
         os.close(kept)
 
 
-def _sheet(sheet: Any, name: str, notes: list[str], where: str) -> Table:
-    if sheet.total_height * max(sheet.total_width, 1) > MOST:
-        found = f"a sheet of {sheet.total_height} rows and {sheet.total_width} columns"
-        raise refuse(where, found, "a smaller table")
+def _merged(sheet: Any, where: str) -> list[list[Cell]]:
+    """The rows of a sheet, what merged cells say in each of them."""
+    _expect_room(sheet.total_height, sheet.total_width, where)
     rows = [row[:WIDEST] for row in sheet.to_python(skip_empty_area=False)]
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
         if bottom < len(rows) and (bottom - top + 1) * (right - left + 1) <= 100_000:
             for row in rows[top : bottom + 1]:
                 row[left : right + 1] = [rows[top][left]] * len(row[left : right + 1])
-    return table_of(rows, where, name=name, notes=list(notes))
+    return rows
 
 
-_ROW = re.compile(rb'<(?:\w+:)?row\b[^<>]*?\br="(\d+)"')
-_PLACE = re.compile(rb'<(?:\w+:)?c\b[^<>]*?\br="([A-Z]*)(\d+)"')
+_PLACE = re.compile(rb'<(?:\w+:)?(?:row|c)\b[^<>]*?\br="([A-Z]*)(\d+)"')
 _BARE = re.compile(
     rb"<(?:\w+:)?f\b[^>]*?(?:/>|>[^<]*</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
 )
@@ -421,32 +393,26 @@ def _check_repeats(part: IO[bytes], where: str) -> None:
     from lxml import etree
 
     rows = last = width = 0  # up to the last row, and the last column, in which something stands
-    tags = ("{*}table", "{*}table-row")
-    for number, (_, one) in enumerate(etree.iterparse(part, tag=tags, resolve_entities=False)):
-        space = one.tag.rpartition("}")[0]
+    for _, one in etree.iterparse(part, tag=("{*}table", "{*}table-row"), resolve_entities=False):
         if _tag(one) == "table":
             rows = last = width = 0
-        else:
-            at = filled = 0
-            for cell in one:
-                at += _count(cell, f"{space}}}number-columns-repeated") or 1
-                filled = at if len(cell) or any("value" in name for name in cell.attrib) else filled
-            rows += _count(one, f"{space}}}number-rows-repeated") or 1
-            last, width = rows if filled else last, max(width, filled)
-        if max(last, number) > LONGEST or last * width > MOST:
-            found = f"rows or cells repeated up to {last} rows and {width} columns"
-            raise refuse(where, found, "a smaller table")
+            continue
+        at = filled = 0
+        for cell in one:
+            at += _count(cell, "number-columns-repeated") or 1
+            filled = at if len(cell) or any("value" in name for name in cell.attrib) else filled
+        rows += _count(one, "number-rows-repeated") or 1
+        last, width = rows if filled else last, max(width, filled)
+        _expect_room(last, width, where, f"rows or cells repeated up to {last} rows and {width} columns")
         one.clear()
 
 
 def _check_places(text: bytes, where: str) -> None:
-    rows = _ROW.findall(text)
-    if len({*rows}) < len(rows):
-        number = Counter(rows).most_common(1)[0][0][:12].decode()
+    places = [(name[:9], int(number[:12])) for name, number in _PLACE.findall(text)]
+    if len({*(rows := [number for name, number in places if not name])}) < len(rows):
+        number = Counter(rows).most_common(1)[0][0]
         raise refuse(where, f"two rows with the number {number}", "each once")
-    places = _PLACE.findall(text)
-    last = max((int(number[:12]) for number in {*rows, *(number for _, number in places)}), default=0)
-    letters = max({name[:9] for name, _ in places}, key=lambda name: (len(name), name), default=b"")
+    last = max((number for _, number in places), default=0)
+    letters = max((name for name, _ in places), key=lambda name: (len(name), name), default=b"")
     widest = reduce(lambda so_far, letter: so_far * 26 + letter - 64, letters, 0)
-    if last > LONGEST or widest > 16_384 or last * max(widest, 1) > MOST:
-        raise refuse(where, f"a cell in row {last} and column {widest}", f"a table of at most {MOST} cells")
+    _expect_room(last, widest, where, f"a cell in row {last} and column {widest}")

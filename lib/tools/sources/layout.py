@@ -3,7 +3,7 @@
 Rows and columns are counted from 0 here. Told from the first rows; all are read afterwards.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from lib.errors import quote
 from lib.spoken import fold
 from lib.tools.sources.cells import WORDS, is_nothing, is_number, read_period
 from lib.tools.sources.client import refuse
-from lib.tools.sources.grids import Table, each
+from lib.tools.sources.grids import Table
 from lib.tools.sources.reader import joined, spread
 
 LOOKED_AT = 400
@@ -44,7 +44,7 @@ class Layout:
 
     Of `period_columns` several say the period together, such as the year and the month; of `period_rows`, above the values,
     a second one says the quarter or month. `names` are the rows of names (`above`, as spots), `name` is all that they say above
-    each column. Values stand in the rows `first` to `last` and the columns `numbers`; `titles` stand above the names,
+    each column, or its number. Values stand in the rows `first` to `last` and the columns `numbers`; `titles` stand above the names,
     `columns` are all others in which something stands.
     """
 
@@ -54,13 +54,16 @@ class Layout:
         self.text = table.text[:LOOKED_AT, :500]
         self.width = self.text.shape[1]
         self.filled = self.text != ""
-        kinds = each(read_period, self.text)
-        self.whole, self.part, self.year = (
-            ~each({*of}.isdisjoint, kinds).astype(bool) for of in ("AQMDFf", "mq", "A")
-        )
+
+        def where_it_is(said: Callable[[str], Any]) -> Any:
+            return np.vectorize(said, otypes=[bool])(self.text)
+
+        self.whole = where_it_is(lambda text: not read_period(text).keys().isdisjoint("AQMDFf"))
+        self.part = where_it_is(lambda text: not read_period(text).keys().isdisjoint("mq"))
+        self.year = where_it_is(lambda text: "A" in read_period(text))
         self.dated = self.whole | self.part
-        self.number = each(is_number, self.text).astype(bool)
-        self.figure = self.number | each(is_nothing, self.text).astype(bool)
+        self.number = where_it_is(is_number)
+        self.figure = self.number | where_it_is(is_nothing)
         self.period_columns: list[int] = []
         row = next(filter(self.is_row_of_periods, range(min(len(self.text), 40))), None)
         self.period_rows = [] if row is None else [row]
@@ -79,7 +82,7 @@ class Layout:
             found = f"{table.lengths[self.names[-1]]} names above {widest} columns"
             raise refuse(where, found, expected)
         levels = spread(self.text[self.names]).tolist()
-        self.name = joined(levels) or [""] * self.width
+        self.name = joined(levels) or [*map(str, range(1, self.width + 1))]
         above = self.text[: (self.names or [self.first])[0]]
         self.titles = [title for row in above if (title := _said(row))]
         below = table.text[self.first + 1 :][-20:]
@@ -88,24 +91,11 @@ class Layout:
         self.data = [row for row in self.text[self.first : self.last].tolist() if any(row)]
         others = sorted({*range(self.width)} - {*self.numbers, *self.period_columns})
         labels = ((place, [*filter(None, pd.unique(self.rows[:, place]))]) for place in others)
-        self.columns = [Spot({"column": self.column_name(n)}, texts, n) for n, texts in labels if texts]
+        self.columns = [Spot({"column": self.name[n]}, texts, n) for n, texts in labels if texts]
         self.above = {
             row: Spot({"row": row + 1}, [level[place] for place in self.numbers], row)
             for row, level in zip(self.names, levels, strict=True)
         }
-
-    def note(self, words: str) -> None:
-        """Add what a reader must know."""
-        self.notes.append(f"{self.where}: {words}")
-
-    def note_left_out(self, what: str, texts: list[str]) -> None:
-        """Name texts that mean none of what a reader may look for."""
-        if texts:
-            self.note(f"left out, no {what}: {', '.join(map(quote, texts[:5]))}")
-
-    def column_name(self, place: int) -> str:
-        """How a mapping calls a column: by its name, or its place where it has none of its own."""
-        return self.name[place] if self.names else str(place + 1)
 
     def is_row_of_periods(self, row: int) -> bool:
         """Whether a row names periods above figures that are none; one alone must be a year, with no number beside it."""
@@ -207,7 +197,7 @@ class Layout:
             if not text[number].any():
                 blank = blank or number
             elif blank and not all(is_number(one) or is_nothing(one) for one in texts):
-                self.note(f"left out from row {blank + 1} on: what seems another table or a note")
+                self.notes.append(f"left out from row {blank + 1} on: what seems another table or a note")
                 return blank
             elif any(map(is_number, texts)):
                 blank = 0

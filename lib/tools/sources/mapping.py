@@ -19,10 +19,9 @@ from lib.tools.strict import parse_yaml
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 Texts = Annotated[list[Text], Field(min_length=1, max_length=500)]
-UNITS = "a currency (ISO 4217) and a power of ten in words, such as USD mn, CNY 亿, INR crore, EUR thousand, RUB млрд"
-
 RowNumber = Annotated[int, Field(ge=1, le=100_000)]
 RowNumbers = Annotated[list[RowNumber], Field(min_length=1, max_length=4)]
+UNITS = "a currency (ISO 4217) and a power of ten in words, such as USD mn, CNY 亿, INR crore, EUR thousand, RUB млрд"
 
 
 class Strict(BaseModel, extra="forbid", frozen=True, coerce_numbers_to_str=True):
@@ -123,11 +122,8 @@ class Mapping(Strict):
     @property
     def axes(self) -> dict[str, Axis]:
         """What is said of every value, where it stands."""
-        return {
-            role: axis
-            for role in ("reporter", "partner", "flow", "unit", "period")
-            if (axis := getattr(self, role))
-        }
+        roles = ("reporter", "partner", "flow", "unit", "period")
+        return {role: axis for role in roles if (axis := getattr(self, role))}
 
     @property
     def columns(self) -> list[str]:
@@ -141,15 +137,13 @@ class Mapping(Strict):
         """One mark cannot be both; every value needs a flow and a unit; a source of others keeps its name."""
         if self.decimal is not None and self.decimal == self.thousands:
             raise ValueError("`decimal` and `thousands` are the same mark")
-        if self.flow is None and any(one.flow is None for one in self.flows):
-            raise ValueError("`flow` is said neither of the column nor by `flow:`")
-        if self.unit is None and any(one.unit is None for one in self.flows):
-            raise ValueError("`unit` is said neither of the column nor by `unit:`")
+        for role in ("flow", "unit"):
+            if getattr(self, role) is None and any(getattr(one, role) is None for one in self.flows):
+                raise ValueError(f"`{role}` is said neither of the column nor by `{role}:`")
         if self.source in PUBLISHERS:  # its figures may be at hand as a page saved from its site
             site = PUBLISHERS[self.source].base.partition(".")[2].partition("/")[0]
             if not re.fullmatch(rf"https?://([^/]+\.)?{re.escape(site)}(/.*)?", self.url):
-                words = f"`source` {self.source} is a live one, whose figures these are not: another name"
-                raise ValueError(words)
+                raise ValueError(f"`source` {self.source} is a live one, whose figures these are not")
         return self
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,11 +18,8 @@ from lib.errors import quote, some
 from lib.tools.sources.client import refuse
 
 FREQUENCIES = {"A": "annual", "Q": "quarterly", "M": "monthly"}
-
 SHAPES = {"A": r"(\d{4})()", "Q": r"(\d{4})-?(Q[1-4])", "M": r"(\d{4})-?M?(0[1-9]|1[0-2])"}
-
-WRITTEN = {"A": "%Y", "Q": "%Y-Q%q", "M": "%Y-%m"}
-
+VALUATION = {"export": "FOB", "import": "CIF", "total": "FOB + CIF"}  # where a source has nothing else
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 
 
@@ -50,7 +47,7 @@ def canonical(texts: pd.Series, freq: str, where: str) -> pd.Series:
 def periods_of(years: range, freq: str) -> list[str]:
     """Return every period of the years, in order."""
     span = pd.period_range(f"{years[0]}-01", f"{years[-1]}-12", freq=freq.replace("A", "Y"))
-    return span.strftime(WRITTEN[freq]).tolist()
+    return span.strftime({"A": "%Y", "Q": "%Y-Q%q", "M": "%Y-%m"}[freq]).tolist()
 
 
 def name_gaps(asked: Iterable[str], found: Iterable[str]) -> str:
@@ -76,24 +73,24 @@ def empty() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype="float64" if name == "value" else "str") for name in COLUMNS})
 
 
-def check(observations: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Return observations with sound values, in the order of `COLUMNS`; what a source does not say is `BLANK`."""
-    missing = {name: text for name, text in BLANK.items() if name not in observations}
-    rows = observations.assign(**missing)[list(COLUMNS)]
+def check(rows: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
+    """Return observations with sound values, in the order of `COLUMNS`, what a source does not say as `BLANK`; and notes.
+
+    What says the same twice counts once; rows that contradict one another are refused.
+    """
+    missing = {name: text for name, text in BLANK.items() if name not in rows}
+    rows = rows.assign(**missing)[list(COLUMNS)].reset_index(drop=True)
     values = rows["value"].to_numpy(dtype="float64")
     if len(bad := values[~(np.isfinite(values) & (values >= 0))]):
         raise refuse(where, f"value {quote(str(bad[0]))}", "a finite number of 0 or more")
-    return rows.astype({name: "str" for name in COLUMNS if name != "value" and rows[name].dtype != "str"})
-
-
-def without_duplicates(rows: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
-    """Return rows without those that say the same twice; rows that contradict one another are refused."""
+    rows = rows.astype({name: "str" for name in COLUMNS if name != "value" and rows[name].dtype != "str"})
     repeated = rows.duplicated(KEY)
     if not (count := int(repeated.sum())):
         return rows, []
     if not (same := first_conflict(rows)).empty:
         raise refuse(where, conflict_in_words(same), "one value")
-    return rows[~repeated], [f"{where}: {count} rows stood there twice with the same value"]
+    twice = f"{where}: {count} rows stood there twice with the same value"
+    return rows[~repeated].reset_index(drop=True), [twice]
 
 
 def first_conflict(rows: pd.DataFrame) -> pd.DataFrame:
@@ -123,50 +120,43 @@ def moved(value: float, ten: int) -> float:
 
 def with_years(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows with the years of which every month, or every quarter, is there, and which are not there themselves."""
-    keys = ["reporter", "partner", "flow", "unit", "source", "year"]
-    dated = rows.assign(year=rows["period"].str[:4], bad=rows["status"].where(rows["status"] != "ok"))
-    firsts = {name: (name, "first") for name in ("bad", "valuation", "snapshot")}
-    latest = ("published", "max")
-    for freq, parts, many in (("M", "months", 12), ("Q", "quarters", 4)):
-        own = dated[(dated["freq"] == freq) & (dated["period"].str.len() == 7)]
-        own = own[own.groupby(keys)["value"].transform("size") == many]
-        there = pd.MultiIndex.from_frame(dated.loc[dated["freq"] == "A", keys])
-        own = own[~pd.MultiIndex.from_frame(own[keys]).isin(there)]
-        if own.empty:
-            continue
-        total = ("value", lambda values: round(math.fsum(values), 9))
-        years = own.groupby(keys, as_index=False).agg(value=total, published=latest, **firsts)
-        years = years.assign(period=years["year"], freq="A", yoy_pct="", status=years["bad"].fillna("ok"))
-        years = years.assign(note=f"computed as the sum of {many} {parts}").astype({"status": "str"})
-        dated = pd.concat([dated, years], ignore_index=True)
-    return dated[list(COLUMNS)]
+    keys = ["reporter", "partner", "flow", "unit", "source", "period"]
+    parts = rows[rows["freq"].isin(["M", "Q"]) & (rows["period"].str.len() == 7)]
+    parts = parts.assign(many=parts["freq"].map({"M": 12, "Q": 4}), period=parts["period"].str[:4])
+    parts = parts[parts.groupby(keys)["value"].transform("size") == parts["many"]]
+    years = _sums(parts, rows[rows["freq"] == "A"], keys, lambda values: round(math.fsum(values), 9))
+    note = "computed as the sum of " + years["freq"].map({"M": "12 months", "Q": "4 quarters"})
+    return pd.concat([rows, years.assign(freq="A", note=note)[list(COLUMNS)]], ignore_index=True)
 
 
 def with_totals(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Return rows with totals, export + import, of the periods that have both but none; and the periods with one flow alone.
-
-    A total carries the snapshot of its export, is an estimate where one of them is, and known from the later of their days.
-    """
+    """Return rows with totals, export + import, of the periods that have both but none; and the periods with one flow alone."""
     own = rows["flow"] == "total"
-    if rows.empty or own.all():
-        return rows, []
     keys = ["reporter", "partner", "period", "freq", "unit", "source"]
-    exports, imports = (rows[rows["flow"] == flow] for flow in ("export", "import"))
-    both = exports.merge(imports, on=keys, how="outer", suffixes=("", "_of_import"), indicator="sides")
-    alone, both = both[both["sides"] != "both"], both[both["sides"] == "both"]
+    sides = rows[~own].sort_values("flow", kind="stable")
+    is_alone = sides.groupby(keys)["value"].transform("size") == 1
     notes = [
         f"{reporter}–{partner}: no total, one flow alone: {', '.join(sorted(group['period']))}"
-        for (reporter, partner), group in alone.groupby(["reporter", "partner"])
+        for (reporter, partner), group in sides[is_alone].groupby(["reporter", "partner"])
     ]
-    valued = (both["valuation"] != "") & (both["valuation_of_import"] != "")
-    total = both.assign(
-        flow="total",
-        value=both["value"] + both["value_of_import"],
-        valuation=(both["valuation"] + " + " + both["valuation_of_import"]).where(valued, ""),
-        status=both["status"].where(both["status"] == "estimate", both["status_of_import"]),
-        note="computed as export + import",
-        published=np.maximum(both["published"].astype(object), both["published_of_import"].astype(object)),
-    ).astype(dict.fromkeys(("published", "flow", "note"), "str"))
-    known = pd.MultiIndex.from_frame(total[keys]).isin(pd.MultiIndex.from_frame(rows.loc[own, keys]))
-    both = pd.concat([rows, total.loc[~known, list(COLUMNS)]], ignore_index=True)
-    return both, [] if own.any() else notes
+    total = _sums(sides[~is_alone], rows[own], keys, "sum").assign(
+        note="computed as export + import", flow="total"
+    )
+    valued = (total["valuation"] != "") & (total["other"] != "")
+    total["valuation"] = (total["valuation"] + " + " + total["other"]).where(valued, "")
+    rows = pd.concat([rows, total[list(COLUMNS)]], ignore_index=True)
+    return rows, [] if own.any() else notes
+
+
+def _sums(parts: pd.DataFrame, there: pd.DataFrame, keys: list[str], add: Any) -> pd.DataFrame:
+    """Return the sums of parts by their keys, where they are not there themselves: known from the latest day of their parts.
+
+    The status is the first that is not ok; all else is that of the first part, `other` the valuation of the last.
+    """
+    parts = parts[~pd.MultiIndex.from_frame(parts[keys]).isin(pd.MultiIndex.from_frame(there[keys]))]
+    bad = parts["status"].where(parts["status"] != "ok")
+    firsts = {name: (name, "first") for name in {*parts.columns, "bad"} - {*keys, "value", "published"}}
+    ends = {"published": ("published", "max"), "other": ("valuation", "last")}
+    found = parts.assign(bad=bad, yoy_pct="").groupby(keys, as_index=False, sort=False)
+    found = found.agg(value=("value", add), **firsts, **ends).astype({"value": "float64"})
+    return found.assign(status=found["bad"].fillna("ok").astype("str"))

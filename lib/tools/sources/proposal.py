@@ -12,26 +12,19 @@ import pandas as pd
 
 from lib.economies import read_unit
 from lib.errors import UserError, nearest, quote, shown_path, some
-from lib.tools.sources import cells, reader
+from lib.tools.sources import cells
 from lib.tools.sources.cells import WORDS, is_number, places_in, read_flow, read_place
 from lib.tools.sources.client import refuse
 from lib.tools.sources.grids import Table, read_file, read_tables
 from lib.tools.sources.layout import Layout, Said, Spot
-from lib.tools.sources.mapping import Mapping, checked, to_unit, unit_in_words
+from lib.tools.sources.mapping import Mapping, Period, checked, unit_in_words
 from lib.tools.sources.publishers import PUBLISHERS
+from lib.tools.sources.reader import Observed, Reader, UnclearError
 
 PARTIES = {
     "reporter": "found none in the table, expected whose trade this is",
     "partner": "found none in the table, expected with whom it is (World for all together)",
 }
-
-
-class UnclearError(UserError):
-    """What a table does not say: by the name of what `propose` can be given, the question."""
-
-    def __init__(self, where: str, questions: dict[str, str]) -> None:
-        self.questions = questions
-        super().__init__("\n".join(f"{where}: {name}: {words}" for name, words in questions.items()))
 
 
 class Proposal(NamedTuple):
@@ -48,12 +41,12 @@ def propose(path: Path, **given: Any) -> Proposal:
     `given` is what the table does not say, or says wrongly: the options of `data import`, and names of `places` by their text.
     """
     given = {name: value for name, value in given.items() if value not in (None, "", {}, [])}
-    where, about = shown_path(path), (given.get(name) for name in ("encoding", "separator", "sheet"))
-    tables = read_tables(read_file(path), where, about)
+    where = shown_path(path)
+    tables = read_tables(read_file(path), where, *map(given.get, ("encoding", "separator", "sheet")))
     found, faults = list[Proposal](), list[UserError]()
     for table in tables[:20]:
         try:
-            found.append(Look(table, where, path.stem, given).proposal())
+            found.append(_Look(table, where, path.stem, given).proposal())
         except UserError as fault:
             faults.append(fault)
     if not found:
@@ -65,15 +58,15 @@ def propose(path: Path, **given: Any) -> Proposal:
     return best
 
 
-class Look:
+class _Look:
     """One table, looked at: each part returns what the mapping says of it, and asks what may be meant in no way, or in two."""
 
     def __init__(self, table: Table, where: str, stem: str, given: dict[str, Any]) -> None:
-        self.table, self.where, self.stem, self.given = table, where, stem, given
+        parties = {role: read_place(text) or text for role in PARTIES if (text := given.get(role))}
+        self.table, self.where, self.stem, self.given = table, where, stem, given | parties
         self.at = Layout(table, where)
         self.questions: dict[str, str] = {}
         self.headings = [*self.at.titles, table.name, stem]
-        self.wanted = {role: read_place(given.get(role, "")) or given.get(role, "") for role in PARTIES}
         self.about: dict[str, str] = {}  # the place that a text such as "To Russia" is about
         self.columns, self.above = self.at.columns, self.at.above
         self.rows = [spot for row, spot in self.above.items() if row not in self.at.period_rows]
@@ -94,11 +87,11 @@ class Look:
         if rows.empty:
             found = "found no value whose reporter, partner, flow and period are known, expected one"
             raise UserError(f"{self.where}: {'; '.join([found, *notes[:3]])}")
-        return Proposal(mapping, rows, self.at.notes + notes)
+        return Proposal(mapping, rows, [*(f"{self.where}: {note}" for note in self.at.notes), *notes])
 
     def ask(self, name: str, found: str, expected: str) -> None:
         """Note a question: what of the table can be meant in no way, or in two."""
-        self.questions[name] = f"found {found}, expected {expected}"
+        self.questions.setdefault(name, f"found {found}, expected {expected}")
 
     # --- periods ---
 
@@ -106,53 +99,43 @@ class Look:
         """Where the period stands, and the frequency."""
         at, axis, texts = self.at, Said(), [""]
         if "period" in self.given or not (at.period_columns or at.period_rows):
-            return self.period_of_all()
+            in_titles = next(filter(None, map(cells.period_in, self.headings)), "")
+            text = str(self.given.get("period", "")) or in_titles
+            if not {*cells.read_period(text)} - {"m", "q"}:
+                first = ", ".join(filter(None, at.data[0][:4])) if at.data else ""
+                found = f"no year, quarter or month in the table (its first row: {first})"
+                self.ask("period", found, "the one of all its figures, such as 2024-01")
+                return {"period": {"is": "2000"}, "freq": "A"}
+            if "period" not in self.given:
+                at.notes.append(f"the period of all figures is {quote(text)}")
+            return self.freq([text], {"is": text})
         if at.period_rows:
             axis["row"] = _one([row + 1 for row in at.period_rows])
             texts = [*map(" ".join, zip(*(self.above[row].texts for row in at.period_rows), strict=True))]
         if at.period_columns:
-            axis["column"] = _one([at.column_name(place) for place in at.period_columns])
+            axis["column"] = _one([at.name[place] for place in at.period_columns])
             beside = [*dict.fromkeys(" ".join(one).strip() for one in at.rows[:, at.period_columns])]
             texts = [f"{one} {other}".strip() for one in beside for other in texts[:50]]
-        freq, axis = self.freq(texts, axis)
+        said = self.freq(texts, axis)
         names = [*self.headings, *(name for name in at.name if not re.search(r"\d{4}", name))]
-        part = next(filter(cells.is_part_of_year, names), "") if freq == "A" else ""
-        if part and "freq" not in self.given:
+        part = next(filter(cells.is_part_of_year, names), "")
+        if part and said["freq"] == "A" and "freq" not in self.given:
             expected = "A if they are whole years all the same: parts of years are not read"
             self.ask("freq", f"years, and {quote(part.casefold())} above them", expected)
-        said: Said = {"period": axis, "freq": freq}
         blank = [row for row in at.data if at.period_columns and not row[at.period_columns[0]]]
         if any(is_number(row[place]) for row in blank for place in at.numbers):
-            at.note("blanks below a period were read as that period")
-            said["fill"] = [at.column_name(at.period_columns[0])]
+            at.notes.append("blanks below a period were read as that period")
+            said["fill"] = [at.name[at.period_columns[0]]]
         return said
 
-    def period_of_all(self) -> Said:
-        """The one period of a table, as it was given or stands in the title."""
-        in_titles = next(filter(None, map(cells.period_in, self.headings)), "")
-        text = str(self.given.get("period", "")) or in_titles
-        kinds = cells.read_period(text)
-        if not kinds or {*kinds} & {"m", "q"}:
-            first = ", ".join(filter(None, self.at.data[0][:4])) if self.at.data else ""
-            found = f"no year, quarter or month in the table (its first row: {first})"
-            self.ask("period", found, "the one of all its figures, such as 2024-01")
-            return {"period": {"is": "2000"}, "freq": "A"}
-        if "period" not in self.given:
-            self.at.note(f"the period of all figures is {quote(text)}")
-        kind = self.given.get("freq") or next(iter(kinds))
-        axis = {"is": text} | (self.fiscal([text]) if "F" in kinds else {})
-        return {"period": axis, "freq": "A" if kind in "FD" else kind}
-
-    def freq(self, texts: list[str], axis: Said) -> tuple[str, Said]:
+    def freq(self, texts: list[str], axis: Said) -> Said:
         """The frequency of the texts of periods, and their axis with what reading them needs."""
         kinds = Counter(kind.replace("f", "F") for text in texts for kind in cells.read_period(text))
         top = self.given.get("freq") or max("AQMFDm", key=lambda kind: (kinds[kind], kind == "F"))
         if "freq" not in self.given and kinds["M"] and kinds["M"] == kinds["F"] == kinds[top]:
-            if "fiscal" in self.given:
-                top = "F"
-            elif len({text[:4] for text in texts}) < len(texts):
-                top = "M"
-            else:  # 2011-12, each year once: fiscal years, most likely, which only the reader knows
+            top = "F" if "fiscal" in self.given else "M"
+            # 2011-12, each year once: fiscal years, most likely, which only the reader knows
+            if top == "M" and len({text[:4] for text in texts}) == len(texts):
                 found = f"{quote(texts[0])}, which may be a month or a fiscal year"
                 self.ask("freq", found, "M, or `fiscal` with its first month")
         if top == "D":
@@ -163,34 +146,21 @@ class Look:
             expected = "the year in each row, in a column of its own"
             raise refuse(self.where, "years as headings above months", expected)
         if top == "m":
-            if "year" not in self.given:
-                self.ask("year", "months without their year", "it, such as 2024")
             axis, top = axis | {"year": self.given.get("year")}, "M"
-        header = " ".join(map(self.at.column_name, self.at.period_columns)).casefold()
-        if top == "F" or "fiscal" in self.given or (top == "A" and WORDS["fiscal"].search(header)):
-            axis, top = axis | self.fiscal(texts), "A"
-        wanted = {top, "D"} | {"A": {"F", "f"}, "M": {"m"}}.get(top, set())
+        wanted = {top, "D"} | {"A": {"F", "f"}, "F": {"A", "f"}, "M": {"m"}}.get(top, set())
         if any(text and not wanted & {*cells.read_period(text)} for text in texts):
             axis = axis | {"others": "skip"}
-        return top, axis
-
-    def fiscal(self, texts: list[str]) -> Said:
-        """The month in which fiscal years begin, and which year one name is of: nobody can tell either from their names."""
-        kinds = {text: cells.read_period(text) for text in texts if text}
-        unsaid = [text for text, kind in kinds.items() if ".." not in kind.get("F", "")]
-        if not unsaid:
-            return {}
-        if "fiscal" not in self.given:
-            expected = "the month in which they begin, such as 4 (1: calendar years)"
-            self.ask("fiscal", f"fiscal years such as {quote(unsaid[0])}", expected)
-        axis: Said = {"fiscal": self.given.get("fiscal", 1)}
-        single = [text for text in unsaid if "F" not in kinds[text] and {*kinds[text]} & {"f", "A"}]
-        if not single or str(self.given.get("fiscal")) == "1":
-            return axis
-        if "fiscal_label" not in self.given:
-            expected = "start or end: which of its two years it is called by"
-            self.ask("fiscal_label", quote(single[0]), expected)
-        return axis | {"fiscal_label": self.given.get("fiscal_label")}
+        header = " ".join(self.at.name[place] for place in self.at.period_columns).casefold()
+        if top == "F" or "fiscal" in self.given or (top == "A" and WORDS["fiscal"].search(header)):
+            texts = [f"FY{text}" if top == "A" else text for text in texts]
+            axis, top = axis | {name: self.given.get(name) for name in ("fiscal", "fiscal_label")}, "A"
+        for text in filter(None, texts):
+            try:
+                cells.as_period(text, Period.model_validate(axis), top, {})
+            except ValueError as error:
+                for name in error.args[2:]:
+                    self.ask(name, error.args[1], error.args[0])
+        return {"period": axis, "freq": top}
 
     # --- parties ---
 
@@ -215,17 +185,17 @@ class Look:
 
     def columns_of_places(self) -> list[Spot]:
         """Columns that name places, or one that was given; of those that name the same the likelier alone."""
-        share, kept = dict[int, float](), list[Spot]()
+        likely = list[tuple[float, bool, Spot]]()
         for spot in self.columns:
             looks = len(spot.texts) <= 50 and not any(map(self.place, spot.texts))
             about = {text: self.only_place(text) for text in spot.texts if looks}
             self.about |= about if len({*about.values()} - {""}) > 1 else {}
             names = [*map(self.place, spot.texts)]
-            share[spot.place] = sum(map(bool, names)) / len(names)
-            given = {*names} & {*self.wanted.values()} - {"", "World"}
-            if given or share[spot.place] >= (0.25 if len(names) > 4 else 0.5):
-                kept.append(spot)
-        kept.sort(key=lambda spot: (-share[spot.place], spot.is_code()))
+            share = sum(map(bool, names)) / len(names)
+            given = {*names} & {*map(self.given.get, PARTIES)} - {"World"}
+            if given or share >= (0.25 if len(names) > 4 else 0.5):
+                likely.append((-share, spot.is_code(), spot))
+        kept = [spot for *_, spot in sorted(likely, key=lambda one: one[:2])]
 
         def same(spot: Spot, other: Spot) -> bool:  # such as names and codes
             pairs = {(row[spot.place], row[other.place]) for row in self.at.data}
@@ -235,27 +205,28 @@ class Look:
 
     def only_place(self, text: str) -> str:
         """The place beside the reporter that a name is about, such as "To Russia"; blank for none or several."""
-        found = {*places_in(text)} - {self.wanted["reporter"]}
+        found = {*places_in(text)} - {self.given.get("reporter")}
         return found.pop() if len(found) == 1 else ""
 
     def place(self, text: str) -> str:
         """The name used here of a place, also by what was given."""
-        return self.given.get("places", {}).get(text) or read_place(text) or self.about.get(text, "")
+        found = self.given.get("places", {}).get(text) or read_place(text) or self.about.get(text, "")
+        return found or (text if text in map(self.given.get, PARTIES) else "")
 
     def role(self, spot: Spot) -> str:
         """Which party a column names: by its own name, or since it holds the place that was given."""
         name, known = spot.axis["column"].casefold(), {*map(self.place, spot.texts)} - {""}
         by_name = [role for role in PARTIES if WORDS[role].search(name)]
-        return [*by_name, *(role for role in ("partner", "reporter") if self.wanted[role] in known), ""][0]
+        return [*by_name, *(role for role in ("partner", "reporter") if self.given.get(role) in known), ""][0]
 
     def role_of_row(self, spot: Spot, missing: list[str]) -> str:
         """Which of the parties that are missing a row names, such as one with a column for each partner."""
         self.about |= {text: self.only_place(text) for text in spot.texts}
         known = [name for name in map(self.place, spot.texts) if name]
         for role in missing:
-            if self.wanted[role] in known or (len({*known}) > 1 and not self.wanted[role]):
+            if self.given.get(role) in known or (len({*known}) > 1 and role not in self.given):
                 return role
-        several = len({*known}) > 1 and "partner" in missing and self.wanted["partner"] != "World"
+        several = len({*known}) > 1 and "partner" in missing and self.given["partner"] != "World"
         return "partner" if several else ""  # it is asked for
 
     def party(self, role: str, spot: Spot) -> Said:
@@ -263,20 +234,16 @@ class Look:
         texts = dict.fromkeys(spot.texts)
         names = {text: name for text in texts if (name := self.place(text))}
         if wanted := self.given.get(role):
-            own = self.wanted[role]
-            rows = {text: name for text, name in names.items() if name == own}
-            rows = rows or {text: wanted for text in texts if text == wanted}
+            rows = {text: name for text, name in names.items() if name == wanted}
             left = {"others": "skip"} if len(rows) < len(texts) else {}
             across, others = "row" in spot.axis, {*names.values()}
-            if len(others) > 1 and not rows and (across or "World" not in (own, *others)):
-                found = (
-                    f"no column of {quote(wanted)}" if across else f"{quote(wanted)} nowhere in the {spot}"
-                )
-                self.ask(role, found, nearest(wanted, others))
+            if len(others) > 1 and not rows and (across or "World" not in (wanted, *others)):
+                nowhere = "no column of {}" if across else f"{{}} nowhere in the {spot}"
+                self.ask(role, nowhere.format(quote(wanted)), nearest(wanted, others))
             return spot.axis | {"names": rows} | left if rows else {"is": wanted}
         unknown = [quote(text) for text in texts if text not in names]
         if unknown:
-            self.at.note(f"left out of the {spot}, no place that is known: {some(unknown, 5)}")
+            self.at.notes.append(f"left out of the {spot}, no place that is known: {some(unknown, 5)}")
         named = len(texts) <= 30 or "row" in spot.axis or "places" in self.given
         return spot.axis | ({"others": "skip"} if unknown else {}) | ({"names": names} if named else {})
 
@@ -290,7 +257,7 @@ class Look:
                 role = "partner" if second or WORDS["before_partner"].search(before) else "reporter"
                 if role not in found and name not in {axis.get("is") for axis in found.values()}:
                     found[role] = {"is": name}
-                    self.at.note(f"the {role} is {name}, by {quote(title)}")
+                    self.at.notes.append(f"the {role} is {name}, by {quote(title)}")
 
     # --- flows and values ---
 
@@ -311,7 +278,7 @@ class Look:
         if (wanted := self.given.get("flow")) in names.values():
             names = {text: flow for text, flow in names.items() if flow == wanted}
         if other := [text for text in texts if text not in names]:
-            self.at.note_left_out("flow", other)
+            self.at.notes.append(f"left out, no flow: {some(map(quote, other), 5)}")
             axis = axis | {"others": "skip"}
         return {"flow": axis | {"names": names}}
 
@@ -325,14 +292,15 @@ class Look:
         places = [place for place in self.at.numbers if not WORDS["no_value"].search(name[place].casefold())]
         if partner:  # not the columns of others
             about = {place: self.only_place(name[place]) for place in places}
-            own = [place for place in places if about[place] == read_place(partner)]
+            own = [place for place in places if about[place] == partner]
             own = own or [place for place in places if not about[place]]
             if places and not own:
                 others = nearest(partner, {*about.values()} - {""})
                 self.ask("partner", f"no column of {quote(partner)}", others)
             places = own or places[:1]
         flow = {place: read_flow(name[place]) for place in places}
-        self.at.note_left_out("flow", [name[place] for place in places if flow[place] == ""])
+        if other := [quote(name[place]) for place in places if flow[place] == ""]:
+            self.at.notes.append(f"left out, no flow: {some(other, 5)}")
         if named := [place for place in places if flow[place]]:
             return named
         for words in WORDS["value"].pattern.split("|"):
@@ -342,28 +310,26 @@ class Look:
         rest = [place for place in places if flow[place] is None and place not in code]
         priced = [place for place in rest if read_unit(name[place])[0]]
         if not priced and len(rest) > 1:
-            heads = ", ".join(quote(self.at.column_name(place)) for place in rest[:8])
+            heads = ", ".join(quote(name[place]) for place in rest[:8])
             self.ask("column", f"several columns of numbers ({heads})", "the one of the values")
         return priced or rest[-1:] or places[-1:]
 
     def value(self, place: int | None, said: Said, alone: bool) -> Said:
         """One entry of `flows`."""
         head = "" if place is None else self.at.name[place]
-        found: Said = {} if place is None else {"column": self.at.column_name(place)}
+        found: Said = {} if place is None else {"column": self.at.name[place]}
         if "flow" not in said:
             given = self.given.get("flow") if alone or not read_flow(head) else None
             above = [*self.headings, *(self.at.name[spot.place] for spot in self.columns)]
             in_titles = (read_flow(title.replace("_", " ")) for title in above)
             flow = given or read_flow(head) or next(filter(None, in_titles), None)
             if not flow:
-                whose = f" of {quote(head)}" if head else ""
-                self.ask("flow", f"none for the values{whose}", "total, export or import")
+                self.ask(
+                    "flow", f"none for the values{head and f' of {quote(head)}'}", "total, export or import"
+                )
             found["flow"] = flow or "total"
         if unit := self.unit(head, said):
             found["unit"] = unit
-        valuation = re.search(r"\b(fob|cif)\b", " ".join([head, *self.at.titles]).casefold())
-        if valuation and (valuation[1], found.get("flow")) in (("fob", "export"), ("cif", "import")):
-            found["valuation"] = valuation[1].upper()
         return found
 
     # --- units and numbers ---
@@ -372,9 +338,7 @@ class Look:
         """The row of names or the column that says units, one with powers of ten first."""
         self.units = list[str]()
         for spot in self.rows if self.by_row else ():
-            units = [
-                text for text in spot.texts if cells.is_unit(text, "") and read_unit(text)[1] is not None
-            ]
+            units = [one for one in spot.texts if cells.is_unit(one, "") and read_unit(one)[1] is not None]
             if 2 * len(units) >= len(spot.texts):
                 self.units = units
                 return {"unit": spot.axis | ({"others": "skip"} if len(units) < len(spot.texts) else {})}
@@ -396,58 +360,42 @@ class Look:
     def unit(self, head: str, said: Said) -> str:
         """The unit of a column of values: given, or found; blank where its rows say all of it."""
         if unit := self.given.get("unit"):
-            try:
-                currency, ten = to_unit(unit)
-            except ValueError as error:
-                raise UserError(f"unit: found {quote(unit)}, {error}") from None
+            currency, ten = read_unit(unit)
             own = read_unit(head)[0]  # a column in yuan beside one in dollars
-            return currency if "unit" in said else unit_in_words(own, ten) if own else str(unit)
-        currency, power = self.unit_in_titles(head)
-        if "unit" in said:
-            if any(read_unit(text)[0] for text in self.units):
-                return ""
-            if not currency:
-                where = said["unit"].get("column") or "row {row}".format(**said["unit"])
-                self.ask("unit", f"powers of ten in the column {where} but no currency", "one, such as USD")
-            return currency or "USD"
-        texts = " ".join([head, *self.at.titles, *self.at.name]).casefold()
-        rows = [row[place] for row in self.at.data for place in self.at.numbers if is_number(row[place])]
-        digits = (len(re.sub(r"[.,]\d{1,2}$|\D", "", text)) for text in rows)
-        doubtful = max(digits, default=1) < 7 or re.search(r"(?<![^\W\d_])mil(?![^\W\d_])", texts)
-        if not currency or (power is None and doubtful):  # `mil` is a thousand or a million
-            alone = "a power of ten without its currency" if power is not None else "none"
+            return currency if "unit" in said else unit_in_words(own, ten or 0) if own else str(unit)
+        if "unit" in said and any(read_unit(text)[0] for text in self.units):
+            return ""
+        at, short = self.at, [one.texts for one in self.columns if len(one.texts) <= 200]
+        agreed = [" ".join(one) for one in short if one != self.units and len({*map(read_unit, one)}) == 1]
+        names = [*at.name, *agreed, self.table.name, self.stem.replace("_", " ")]
+        units = [*map(read_unit, [head, *at.titles, *names, *at.notes_below])]
+        currency = next((currency for currency, _ in units if currency), "")
+        power = 0 if "unit" in said else next((ten for _, ten in units if ten is not None), None)
+        texts = " ".join([head, *at.titles, *at.name]).casefold()
+        rows = [row[place] for row in at.data for place in at.numbers if is_number(row[place])]
+        digits = max((len(re.sub(r"[.,]\d{1,2}$|\D", "", text)) for text in rows), default=1)
+        doubtful = digits < 7 or re.search(r"(?<![^\W\d_])mil(?![^\W\d_])", texts)  # a thousand or a million
+        if not currency or (power is None and doubtful):
+            alone = "none" if power is None else "a power of ten without its currency"
             seen = f"the currency {currency} without its power of ten" if currency else alone
             self.ask("unit", seen, 'one, such as "USD mn", "CNY 亿" or "EUR"')
-        return unit_in_words(currency or "USD", power or 0)
-
-    def unit_in_titles(self, head: str) -> tuple[str, int | None]:
-        """The first currency and the first power of ten in names, titles, and labels that agree."""
-        series = [one.texts for one in self.columns if one.texts != self.units and len(one.texts) <= 200]
-        agreed = [" ".join(one) for one in series if len(set(map(read_unit, one))) == 1]
-        names = [*self.at.name, *agreed, self.table.name, self.stem.replace("_", " ")]
-        units = [*map(read_unit, [head, *self.at.titles, *names, *self.at.notes_below])]
-        currency = next((currency for currency, _ in units if currency), "")
-        return currency, next((ten for _, ten in units if ten is not None), None)
+        return (currency or "USD") if "unit" in said else unit_in_words(currency or "USD", power or 0)
 
     def numbers(self) -> Said:
         """How numbers are written, and what stands where there is none."""
-        at, given = self.at, self.given
-        texts = cells.shapes(at.rows[:, at.numbers][~self.table.exact[at.first : at.last][:, at.numbers]])
-        bare = {*texts, *(cells.without_flag(text) for text in texts if not is_number(text))}
-        missing = sorted(filter(cells.is_nothing, bare - {""}))
-        said: Said = {"missing": missing} if missing else {}
-        said |= {name: given[name] for name in ("decimal", "thousands") if name in given}
-        try:
-            marks, unclear = cells.find_marks(texts) if "decimal" not in given else (cells.Marks(), "")
-        except ValueError as error:
-            self.ask("decimal", f"{error}, which contradict one another", ". or ,")
-            return said
-        if unclear and ("," not in unclear or self.table.separator != ","):
+        at, texts = self.at, self.at.rows[:, self.at.numbers]
+        shown = cells.shapes(texts[~self.table.exact[at.first : at.last][:, at.numbers]])
+        bare = {*shown, *(cells.without_flag(text) for text in shown if not is_number(text))}
+        said: Said = {"missing": sorted(filter(cells.is_nothing, bare - {""}))}
+        if "decimal" in self.given:
+            return said | {"decimal": self.given["decimal"]}
+        marks, unclear = cells.find_marks(shown)
+        if marks is None or (unclear and ("," not in unclear or self.table.separator != ",")):
             found = f"{quote(unclear)}, which may have decimals or thousands"
             self.ask("decimal", found, "the mark before decimals: . or ,")
-        if unclear:
-            at.note(f"{quote(unclear)} was read with thousands")
-        return marks._asdict() | said if marks != cells.Marks() else said
+        elif unclear:
+            at.notes.append(f"{quote(unclear)} was read with thousands")
+        return said | (marks._asdict() if marks and any(marks[1:]) else {})
 
     # --- the mapping ---
 
@@ -459,31 +407,25 @@ class Look:
         facts: Said = {
             "source": slug if own else f"own_{slug}".rstrip("_"),
             "title": (at.titles or [self.stem])[0][:200],
-            "separator": table.separator if table.separator != "," else None,
-            "encoding": table.encoding if table.encoding != "utf-8" else None,
-            "sheet": table.name,
+            "separator": table.separator if table.separator not in ("", ",") else None,
+            "encoding": table.encoding if table.encoding not in ("", "utf-8") else None,
+            "sheet": table.name or None,
             "last_row": at.last,
+            "header_row": _one([row + 1 for row in at.names]) or 0,
         }
         names = ("source", "title", "url", "licence", "authority", "published", "rows")
-        facts |= {name: self.given[name] for name in names if name in self.given}
-        facts = {name: fact for name, fact in facts.items() if fact}
-        return checked(facts | {"header_row": _one([row + 1 for row in at.names]) or 0} | said)
+        return checked(facts | {name: self.given[name] for name in names if name in self.given} | said)
 
-    def read(self, mapping: Mapping) -> tuple[Mapping, reader.Observed]:
+    def read(self, mapping: Mapping) -> tuple[Mapping, Observed]:
         """Read the table; where its rows differ in a further column, those of the total are taken, or the reader is asked."""
         try:
-            return mapping, reader.Reader(self.table, mapping, self.where).observations()
-        except reader.ConflictError as conflict:
-            apart = [(column, text) for column, texts in conflict.columns.items() for text in texts]
-            if not apart:
-                raise
+            return mapping, Reader(self.table, mapping, self.where).observations()
+        except UnclearError as unclear:
+            apart = [(column, text) for column, texts in unclear.apart.items() for text in texts]
             total = next((one for one in apart if WORDS["whole"].fullmatch(one[1].casefold())), None)
             if total is None:
-                column, texts = next(iter(conflict.columns.items()))
-                found = f"rows that differ in the column {column} ({', '.join(map(quote, texts[:5]))} …)"
-                self.ask("rows", found, f'which to take, such as "{column}={texts[0]}"')
-                raise UnclearError(self.where, self.questions) from None
-        self.at.note(f"of the column {total[0]} the rows {quote(total[1])} were read")
+                raise
+        self.at.notes.append(f"of the column {total[0]} the rows {quote(total[1])} were read")
         return self.read(mapping.model_copy(update={"rows": mapping.rows | dict([total])}))
 
 

@@ -4,59 +4,38 @@ import base64
 import os
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from lib.errors import UserError, nearest, quote
 
-
-@dataclass(frozen=True)
-class Publisher:
-    """One source, as publishers.toml describes it."""
-
-    title: str
-    base: str
-    licence: str
-    covers: str = ""
-    authority: str = "statistics"
-    command: str = ""
-    freqs: tuple[str, ...] = ()
-    pace: float = 1.0
-    first_year: int = 1980
-    good_days: int = 0
-    silent: tuple[str, ...] = ()
-    key: str = ""
-    key_header: str = ""
-    path: str = ""
-    params: Mapping[str, str] = field(default_factory=dict)
-    media: tuple[str, ...] = ("application/json",)
-
-
 DESCRIBED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-PUBLISHERS = {name: Publisher(**facts) for name, facts in DESCRIBED["sources"].items()}
+Publisher = SimpleNamespace
+PUBLISHERS = {name: Publisher(**DESCRIBED["usual"] | facts) for name, facts in DESCRIBED["sources"].items()}
+"""What publishers.toml says of each source; the file says what each word means."""
 
 PLAIN_HOSTS = ("english.customs.gov.cn",)  # may be asked without TLS, and only where the user allows it
 
 
-def publisher(source: str) -> Publisher:
-    """Return what is known of a source."""
-    if source not in PUBLISHERS:
-        raise UserError(f"source: found {quote(source)}, expected {nearest(source, PUBLISHERS)}")
+def publisher(source: str, command: str) -> Publisher:
+    """Return what is known of a source that a command asks."""
+    known = [name for name, facts in PUBLISHERS.items() if facts.command == command]
+    if source not in known:
+        raise UserError(f"source: found {quote(source)}, expected {nearest(source, known)}")
     return PUBLISHERS[source]
 
 
-def base_of(source: str, bases: Mapping[str, str] | None = None, allow_http: bool = False) -> str:
-    """Return a source's base address: as given, of `TRADEGOALS_<SOURCE>_URL`, or its own; without TLS only where allowed."""
-    known = publisher(source).base
-    base = (bases or {}).get(source) or os.environ.get(f"TRADEGOALS_{source.upper()}_URL") or known
-    if allow_http and urlsplit(base).hostname in PLAIN_HOSTS:
-        return base.replace("https://", "http://", 1).rstrip("/")
+def base_of(source: str, allow_http: bool = False) -> str:
+    """Return a source's base address, `TRADEGOALS_<SOURCE>_URL` or its own; without TLS only where allowed."""
+    base = os.environ.get(f"TRADEGOALS_{source.upper()}_URL") or PUBLISHERS[source].base
     parts = urlsplit(base)
+    if allow_http and parts.hostname in PLAIN_HOSTS:
+        return base.replace("https://", "http://", 1).rstrip("/")
     if parts.username or parts.password:
         raise UserError("address: found a name or password in it, expected it without")
     here = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
@@ -67,34 +46,24 @@ def base_of(source: str, bases: Mapping[str, str] | None = None, allow_http: boo
 
 def key_of(source: str) -> SecretStr | None:
     """Return a source's key, of the environment, else of the keyring (`keyring set tradegoals COMTRADE_API_KEY`), or None."""
-    name = publisher(source).key
-    if not name or not (value := os.environ.get(name, "").strip() or from_keyring(name)):
+    if not (name := PUBLISHERS[source].key):
         return None
+    if not (value := os.environ.get(name, "").strip()):
+        import keyring
+        import keyring.errors
+
+        with suppress(keyring.errors.KeyringError):  # a server has none
+            value = (keyring.get_password("tradegoals", name) or "").strip()
     if not (value.isascii() and value.isprintable()) or " " in value:
         raise UserError(f"{name}: found characters that no key has, expected letters, digits and marks")
-    return SecretStr(value)
-
-
-def from_keyring(name: str) -> str:
-    """Return what the keyring keeps under a name; blank without one, as on a server."""
-    import keyring
-    import keyring.errors
-
-    try:
-        return (keyring.get_password("tradegoals", name) or "").strip()
-    except keyring.errors.KeyringError:
-        return ""
+    return SecretStr(value) if value else None
 
 
 @lru_cache(maxsize=8)
 def _pattern(value: str) -> re.Pattern[str]:
     """Find a secret however a server writes it back: each character in any case or escaped, or the whole in hex or base64."""
-    characters = []
-    for character in value:
-        number, plain = ord(character), re.escape(character)
-        escaped = [rf"%(?:25)?{number:02x}", rf"\\u00{number:02x}", rf"\\x{number:02x}", rf"\\{plain}"]
-        characters.append("|".join([plain, *escaped, f"&#0*{number};", f"&#x0*{number:x};"]))
-    whole = ["".join(f"(?:{forms})" for forms in characters)]
+    forms = r"(?:{0}|%(?:25)?{1:02x}|\\u00{1:02x}|\\x{1:02x}|\\{0}|&#0*{1};|&#x0*{1:x};)"
+    whole = ["".join(forms.format(re.escape(character), ord(character)) for character in value)]
     if len(value) >= 8:  # of a shorter key base64 would be found in any text
         whole.append(value.encode().hex())
         for offset in range(3):

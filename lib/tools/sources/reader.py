@@ -23,28 +23,28 @@ Observed = tuple[pd.DataFrame, list[str]]
 """Observations as `observations.check` gives them, their snapshot not known yet; and notes."""
 
 
-class ConflictError(UserError):
-    """Two values for one period: the columns that tell their rows apart, with what stands there."""
+class UnclearError(UserError):
+    """What a table does not say: by what `propose` can be given, the question; and by column, how conflicting rows differ."""
 
-    def __init__(self, message: str, columns: dict[str, list[str]]) -> None:
-        self.columns = columns
-        super().__init__(message)
+    def __init__(self, where: str, asked: dict[str, str], apart: dict[str, list[str]] | None = None) -> None:
+        self.questions, self.apart = asked, apart or {}
+        hints = {name: f"; give it with --{name.replace('_', '-')}" for name in asked}
+        super().__init__("\n".join(f"{where}: {name}: {asked[name]}{hints[name]}" for name in asked))
 
 
 def read_table(body: bytes, mapping: Mapping, where: str) -> Observed:
     """Read a file into observations; texts of no known meaning, and two values for one period, are refused."""
     about = mapping.encoding, mapping.separator, mapping.sheet
-    table = read_tables(body, where, about)[0] if body.strip() else table_of([], where)
+    table = read_tables(body, where, *about)[0] if body.strip() else table_of([], where)
     return Reader(table, mapping, where).observations()
 
 
 def spread(levels: Grid) -> Grid:
     """Return rows of names; those of an upper row reach to the right up to the next."""
-    return np.array([*map(reaching, levels[:-1]), *levels[-1:]], dtype=object)
+    return np.array([*map(_reaching, levels[:-1]), *levels[-1:]], dtype=object)
 
 
-def reaching(texts: Grid) -> "pd.Series[Any]":
-    """Return texts, blank ones as the last before them."""
+def _reaching(texts: Grid) -> "pd.Series[Any]":
     return pd.Series(texts, dtype=object).replace("", None).ffill().fillna("")
 
 
@@ -53,7 +53,7 @@ def joined(levels: Iterable[Iterable[str]]) -> list[str]:
     return [" ".join(filter(None, dict.fromkeys(above))) for above in zip(*levels, strict=True)]
 
 
-class Column(NamedTuple):
+class _Column(NamedTuple):
     """One column of values, with what the rows of names above it say, by role."""
 
     place: int
@@ -68,29 +68,26 @@ class Reader:
     def __init__(self, table: Table, mapping: Mapping, where: str) -> None:
         self.table, self.mapping, self.where, self.axes = table, mapping, where, mapping.axes
         self.notes = list(table.notes)
-        self.rows = {row for axis in self.axes.values() for row in listed(axis.row)}
-        self.names, self.first = self.rows_of_names()
-        self.width = len(next(iter(self.names.values())))
-        self.whole = joined(self.names.values())
-        self.places = {name: self.place_of(name) for name in mapping.columns}
-        if outside := sorted(self.rows - {*self.names}):
+        above = {row for axis in self.axes.values() for row in listed(axis.row)}
+        self.names, self.first = self.rows_of_names(above)
+        if outside := sorted(above - {*self.names}):
             expected = f"one of header_row: {[*self.names]}"
             raise refuse(where, f"row {outside[0]} outside the rows of names", expected)
+        self.last_names = [*self.names.values()][-1]
+        self.whole = joined(self.names.values())
+        self.places = {name: self.place_of(name) for name in mapping.columns}
+        self.columns = self.columns_of_values()
+        self.used = {*self.places.values(), *(column.place for column in self.columns)}
 
-    def note(self, words: str) -> None:
-        """Add what a reader must know."""
-        self.notes.append(f"{self.where}: {words}")
-
-    def rows_of_names(self) -> tuple[dict[int, list[str]], int]:
+    def rows_of_names(self, above: set[int]) -> tuple[dict[int, list[str]], int]:
         """Return the rows of names, by number, and the first row of values; without `header_row` the first with every name."""
-        text, given = self.table.text, self.mapping.header_row
-        if given == 0:
+        text, numbers = self.table.text, listed(self.mapping.header_row)
+        if numbers == [0]:
             return {0: [str(place + 1) for place in range(text.shape[1])]}, 1
-        numbers = listed(given) or [1]
-        if given is None:
-            wanted, rows = {*self.mapping.columns}, self.rows
+        if not numbers:
+            wanted = {*self.mapping.columns}
             has_all = (n for n, row in enumerate(text[:60], 1) if wanted <= {*row})
-            numbers = sorted(rows | {next(has_all, 1)} if wanted or not rows else rows)
+            numbers = sorted(above | {next(has_all, 1)} if wanted or not above else above)
         if len(text) < numbers[-1]:
             raise refuse(self.where, f"{len(text)} rows", f"the names of the columns in row {numbers[-1]}")
         places = [number - 1 for number in numbers]
@@ -98,39 +95,38 @@ class Reader:
         return dict(zip(numbers, spread(text[places, :width]).tolist(), strict=True)), numbers[-1] + 1
 
     def place_of(self, name: str) -> int:
-        """Return the place of a column that must be there once: by its name, else by its number."""
-        levels = list(self.names.values())
-        last = [next(filter(None, reversed(above)), "") for above in zip(*levels, strict=True)]
-        for header in (self.whole, last, *levels):
+        """Return the place of a column that must be there once: by all that stands above it, else by one row of names."""
+        for header in (self.whole, *self.names.values()):
             if header.count(name) == 1:
                 return header.index(name)
-        times = max(self.whole.count(name), last.count(name))
         hint = "; columns without names are called by their place where the mapping says header_row: 0"
         expected = nearest(name, {*self.whole} - {""}) + hint * name.isdigit()
-        raise refuse(self.where, f"the column {quote(name)} {times} times", expected)
+        raise refuse(self.where, f"the column {quote(name)} {self.whole.count(name)} times", expected)
 
     def observations(self) -> Observed:
         """Return checked observations, and notes."""
-        self.columns = self.columns_of_values()
         if self.mapping.unit is None:
             self.refuse_units_unused()
         rows = self.found()
         if skipped := {*rows["line"]} - {*(rows := self.with_meanings(rows))["line"]}:
-            self.note(f"{len(skipped)} rows of other parties were left out")
+            self.notes.append(f"{len(skipped)} rows of other parties were left out")
         if below := [line for line in self.bare if rows.empty or line > rows["line"].max()]:
             words = f"what stands below the table, from row {below[0]} on, holds no values and was left out"
-            self.note(words)
+            self.notes.append(words)
         table = self.as_observations(self.with_values(rows))
         self.refuse_conflicts(table)
-        seen, twice = observations.without_duplicates(observations.check(table, self.where), self.where)
-        self.note_lonely_months(seen)
-        return seen.reset_index(drop=True), self.notes + twice
+        seen, twice = observations.check(table, self.where)
+        years, parts = ({*seen["period"].str[one]} for one in (slice(4), slice(4, None)))
+        if self.mapping.freq != "A" and len(parts) == 1 and len(years) > 1:
+            always = f"always of {seen['period'].iloc[0][5:]}, yet freq is {self.mapping.freq}"
+            self.notes.append(f"one value a year, {always}: are these years? then `freq: A`")
+        return seen.reset_index(drop=True), [*(f"{self.where}: {note}" for note in self.notes), *twice]
 
-    def columns_of_values(self) -> list[Column]:
+    def columns_of_values(self) -> list[_Column]:
         """Return the columns of values."""
         values = {one.column for one in self.mapping.flows}
         used = {place for name, place in self.places.items() if name not in values}
-        free = [place for place in range(self.width) if place not in used]
+        free = [place for place in range(len(self.whole)) if place not in used]
         found = []
         for value in self.mapping.flows:
             for place in [self.places[value.column]] if value.column else free:
@@ -140,7 +136,7 @@ class Reader:
                     if axis.row
                 }
                 if value.column or (said and all(self.means(*one) for one in said.items())):
-                    found.append(Column(place, value.column or self.whole[place], value, said))
+                    found.append(_Column(place, value.column or self.whole[place], value, said))
         if not found:
             raise refuse(self.where, "no column of values", "names above them as the mapping says")
         return found
@@ -156,24 +152,22 @@ class Reader:
 
     def refuse_units_unused(self) -> None:
         """Refuse a table with a column of units that differ, since the mapping does not use it."""
-        used = {*self.places.values(), *(column.place for column in self.columns)}
-        for place in {*range(self.width)} - used:
+        for place in {*range(len(self.whole))} - self.used:
             texts = {*self.table.text[self.first - 1 : self.first + 5000, place]} - {""}
             if 2 <= len(texts) <= 20 and all(read_unit(text)[1] is not None for text in texts):
-                name = list(self.names.values())[-1][place]
-                differ = f"units that differ ({', '.join(sorted(texts)[:3])})"
+                name, differ = self.last_names[place], f"units that differ ({', '.join(sorted(texts)[:3])})"
                 raise refuse(f"{self.where}: {name}", differ, f"`unit: {{column: {name}}}` in the mapping")
 
     def found(self) -> pd.DataFrame:
         """A row for each value: line, column and text, whether a number was stored, and what is said of it, by role."""
-        inside = slice(self.first - 1, self.mapping.last_row)
+        inside, width = slice(self.first - 1, self.mapping.last_row), len(self.whole)
         text, exact = self.table.text[inside].copy(), self.table.exact[inside]
         lines = np.arange(self.first, self.first + len(text))
-        if len(beyond := np.flatnonzero((text[:, self.width :] != "").any(axis=1))):
+        if len(beyond := np.flatnonzero((text[:, width:] != "").any(axis=1))):
             fields = np.flatnonzero(text[beyond[0]] != "")[-1] + 1
-            raise refuse(f"{self.where}:{lines[beyond[0]]}", f"{fields} fields", f"{self.width}")
+            raise refuse(f"{self.where}:{lines[beyond[0]]}", f"{fields} fields", f"{width}")
         for place in (self.places[name] for name in self.mapping.fill):
-            text[:, place] = reaching(text[:, place])
+            text[:, place] = _reaching(text[:, place])
         counts = np.ones(len(text), dtype=bool)
         for name, wanted in self.mapping.rows.items():
             counts &= np.isin(text[:, self.places[name]], listed(wanted))
@@ -194,21 +188,18 @@ class Reader:
         self.bare = lines[counts & (text != "").any(axis=1) & (text[:, valued] == "").all(axis=1)]
         return pd.concat(parts).sort_values(["line", "column"], ignore_index=True)
 
-    def read(self, rows: pd.DataFrame, names: list[str], mean: Callable[..., Any], place: str = "") -> Any:
+    def read(self, rows: pd.DataFrame, names: list[str], mean: Callable[..., Any], role: str = "") -> Any:
         """What the texts of some columns mean, each read once; the first of which `mean` raises what it expected is refused."""
         texts, known = [*zip(*(rows[name] for name in names), strict=True)], dict[tuple[Any, ...], Any]()
         for one in dict.fromkeys(texts):
             try:
                 known[one] = mean(*one)
             except ValueError as error:
-                row, (expected, *found) = rows.iloc[texts.index(one)], error.args
+                row, (expected, *found) = rows.iloc[texts.index(one)], error.args[:2]
+                place = ", ".join(listed(self.axes[role].column) if role in self.axes else []) or role
                 where = f"{self.where}:{row['line']}: {place or self.columns[row['column']].name}"
                 raise refuse(where, found[0] if found else quote(one[0]), expected) from None
         return pd.Series([known[one] for one in texts], rows.index, dtype=object)
-
-    def place(self, role: str) -> str:
-        """Where something of a role stands, for messages."""
-        return ", ".join(listed(self.axes[role].column) if role in self.axes else []) or role
 
     def with_meanings(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return the values whose reporter, partner and flow are known, texts replaced; others are refused or left out."""
@@ -217,11 +208,11 @@ class Reader:
             if axis is None or axis.always is not None:
                 continue
             seen = rows[role].unique()
-            rows[role] = self.read(rows, [role], partial(self.meaning, role), self.place(role))
+            rows[role] = self.read(rows, [role], partial(self.meaning, role), role)
             for name in (name for name in axis.names if name not in seen):
                 there = nearest(name, seen) if len(seen) else "nothing"
                 words = f"the {role} {quote(name)} of the mapping stands nowhere in the table"
-                self.note(f"{words}; there is {there}")
+                self.notes.append(f"{words}; there is {there}")
             rows = rows[rows[role] != ""]
         return rows
 
@@ -241,13 +232,13 @@ class Reader:
 
     def with_values(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return the values of periods that are wanted, with currency and power of ten, number and flag."""
-        rows["unit"] = self.read(rows, ["unit", "column"], self.unit, self.place("unit"))
+        rows["unit"] = self.read(rows, ["unit", "column"], self.unit, "unit")
         october = cells.october(rows["period"].unique())
         mean = partial(cells.as_period, axis=self.mapping.period, freq=self.mapping.freq, october=october)
-        periods = self.read(rows, ["period"], mean, self.place("period"))
+        periods = self.read(rows, ["period"], mean, "period")
         if (left := periods == "").any():
             words = some(map(quote, rows.loc[left, "period"].unique()), 5)
-            self.note(f"{left.sum()} values of other periods were left out: {words}")
+            self.notes.append(f"{left.sum()} values of other periods were left out: {words}")
         rows = rows.assign(flag=self.read(rows, ["period"], cells.flag_of), period=periods)[~left]
         marks = self.marks(rows.loc[~rows["exact"].astype(bool), "text"].unique())
         numbers = self.read(rows, ["text", "exact"], partial(self.number, marks))
@@ -288,16 +279,13 @@ class Reader:
         decimal, thousands = self.mapping.decimal, self.mapping.thousands
         if thousands is not None:
             return Marks(decimal or {",": ".", ".": ","}.get(thousands, "."), thousands)
-        try:
-            found, unclear = cells.find_marks(texts, decimal)
-        except ValueError as error:
-            raise refuse(self.where, f"{error}", "`decimal` and `thousands` in the mapping") from None
-        if "," in unclear:
+        found, unclear = cells.find_marks(texts, decimal)
+        if found is None or "," in unclear:
             both = '`thousands: ","` or `decimal: ","` in the mapping: it can be read in two ways'
             raise refuse(self.where, quote(unclear), both)
         if unclear:
             words = f"three digits stand after every point, as in {quote(unclear)}"
-            self.note(f'{words}: if these are thousands, the mapping must say `thousands: "."`')
+            self.notes.append(f'{words}: if these are thousands, the mapping must say `thousands: "."`')
         return found
 
     def as_observations(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -305,10 +293,10 @@ class Reader:
         flags = rows["flag"]
         if counts := Counter(flags[flags != ""]):
             words = ", ".join(f"{count} with {flag}" for flag, count in sorted(counts.items()))
-            self.note(f"values with flags, kept in their notes: {words}")
+            self.notes.append(f"values with flags, kept in their notes: {words}")
         status = {flag: (cells.FLAGS | self.mapping.flags).get(flag, "ok") for flag in counts}
-        told = {flag: "" if one == "ok" else f" ({one})" for flag, one in status.items()}
-        notes = {flag: f"printed with the flag {flag}{told[flag]}" for flag in counts}
+        told = {flag: f"printed with the flag {flag}" for flag in counts}
+        told |= {flag: f"{told[flag]} ({one})" for flag, one in status.items() if one != "ok"}
         powers = {0: "", 3: " th", 6: " mn", 9: " bn"}
         pairs = [*zip(rows["value"], rows["unit"], strict=True)]
         values = [value if ten in powers else observations.moved(value, ten - 6) for value, (_, ten) in pairs]
@@ -318,7 +306,7 @@ class Reader:
             unit=[currency + powers.get(ten, " mn") for _, (currency, ten) in pairs],
             valuation=[self.columns[number].value.valuation for number in rows["column"]],
             status=[status.get(flag, "ok") for flag in flags],
-            note=[notes.get(flag, "") for flag in flags],
+            note=[told.get(flag, "") for flag in flags],
             source=self.mapping.source,
             published=str(self.mapping.published or ""),
         )
@@ -329,19 +317,15 @@ class Reader:
         if same.empty:
             return
         rows = self.table.text[same.index[:200].astype(int) - 1]
-        used = {*self.places.values(), *(column.place for column in self.columns)}
         apart = {
             name: texts
-            for place, name in enumerate(list(self.names.values())[-1])
-            if place not in used and name and len(texts := [*dict.fromkeys(rows[:, place])]) > 1
+            for place, name in enumerate(self.last_names)
+            if place not in self.used and name and len(texts := [*dict.fromkeys(rows[:, place])]) > 1
         }
-        hint = f"; the rows differ in the column {', '.join([*apart][:3])}: say which in the mapping, as `rows` or as `flow`"
-        words = f"found {observations.conflict_in_words(same)}, expected one value{hint if apart else ''}"
-        raise ConflictError(f"{self.where}: {words}", apart)
-
-    def note_lonely_months(self, rows: pd.DataFrame) -> None:
-        """Note months or quarters that look like years."""
-        years, parts = rows["period"].str[:4], {*rows["period"].str[4:]}
-        if self.mapping.freq != "A" and len(parts) == 1 and len({*years}) > 1:
-            always = f"always of {rows['period'].iloc[0][5:]}, yet freq is {self.mapping.freq}"
-            self.note(f"one value a year, {always}: are these years? then `freq: A`")
+        found = observations.conflict_in_words(same)
+        if not apart:
+            raise refuse(self.where, found, "one value")
+        name, texts = next(iter(apart.items()))
+        shown = f"{', '.join([*apart][:3])} ({some(map(quote, texts), 5)})"
+        hint = f"the rows differ in the column {shown}: which, as `rows` (or `flow`) of a mapping, such as {name}={texts[0]}"
+        raise UnclearError(self.where, {"rows": f"found {found}, expected one value; {hint}"}, apart)

@@ -10,35 +10,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from typing import NamedTuple
 
 import pandas as pd
 
 from lib import fetched
 from lib import figures as fig
 from lib.analysis.asking import ecb_rates
-from lib.economies import Economy, check_currency, economies, find_economy, names_by
-from lib.errors import UserError, nearest, printable, quote, shown_path
+from lib.economies import Economy, check_currency, economies, find_economy
+from lib.errors import UserError, quote, shown_path
 from lib.fetched import SERIES, empty, files, folder, path_of, read_file, typed
 from lib.figures import FLOWS
 from lib.research.files import locked, make_folder, write_atomically
 from lib.series import exchange_rates
 from lib.tools import curation
-from lib.tools.sources import comtrade, covariates, gacc, grids, imf, observations
-from lib.tools.sources.client import Answer, NothingThere, QuotaUsed, Request, refuse
+from lib.tools.sources import coded, covariates, gacc, grids, observations
+from lib.tools.sources.client import NothingThere, QuotaUsed, Request, Snapshot, answer_to, refuse
 from lib.tools.sources.mapping import Mapping, to_yaml
 from lib.tools.sources.observations import Question, name_gaps, periods_of
-from lib.tools.sources.publishers import Publisher, publisher
+from lib.tools.sources.publishers import PUBLISHERS, publisher
 from lib.tools.sources.reader import Observed, read_table
-from lib.tools.sources.snapshots import Desk, Snapshot, first_of, place_of, record_of, save
+from lib.tools.sources.snapshots import Desk, first_of, place_of, save
 
 # --- asked for, read and dated ---
 
-TRADE: dict[str, ModuleType] = {"imf": imf, "comtrade": comtrade, "gacc": gacc}
-"""Sources of trade between countries. Each has `plan`, from a question to requests, and `read`, from a body to rows."""
-
-BY_CODE = ("imf", "comtrade")
-"""Sources that answer in codes, and with what was asked for alone; the others send whole tables with names."""
+BY_CODE = ("imf", "comtrade")  # these answer with what was asked for alone; the others send whole tables
 
 FAULTS_IN_A_ROW = 3  # of one panel, after which the source itself must be out of order
 
@@ -57,37 +53,37 @@ def pair_question(source: str, reporter: str, partner: str, freq: str, years: ra
     own, other, world = find_economy(reporter), find_economy(partner), economies()[0]
     if own == other:
         raise UserError(f"partner: found {quote(partner)}, the reporter itself, expected another country")
-    facts = _check_source(source, freq)
-    if own.iso3 in facts.silent:
+    silent, years = _limits(source, freq, years)
+    if own.iso3 in silent:
         found = f"reporter: found {own.name}, which does not report to {source}, expected another country"
         other_way = f"tradegoals data fetch {other.name} {own.name} --source {source}"
         raise UserError(f"{found}; with {own.name} as the partner it has figures: {other_way}")
-    if len(years) == 0 or years[-1] < facts.first_year:
-        raise UserError(f"years: found none from {facts.first_year}, where {source} begins")
-    mirrored = other != world and other.iso3 not in facts.silent and source in BY_CODE
+    mirrored = other != world and other.iso3 not in silent and source in BY_CODE
     reporters = (own, other) if mirrored else (own,)
     partners = (world,) if other == world else (own, world, other) if mirrored else (world, other)
-    return Question(source, reporters, partners, freq, range(max(years[0], facts.first_year), years[-1] + 1))
+    return Question(source, reporters, partners, freq, years)
 
 
-def _check_source(source: str, freq: str) -> Publisher:
-    """Return what is known of a source that can be asked for values of a frequency."""
-    if source not in TRADE:
-        raise UserError(f"source: found {quote(source)}, expected {nearest(source, TRADE)}")
-    if freq not in (facts := publisher(source)).freqs:
-        expected = " or ".join(facts.freqs)
-        raise UserError(f"frequency: found {quote(freq)} of {source}, expected {expected}")
-    return facts
+def _limits(source: str, freq: str, years: range) -> tuple[list[str], range]:
+    """Return who does not report to a source of trade, and the years that it has; a frequency that it lacks is refused."""
+    facts = publisher(source, "fetch")
+    if freq not in facts.freqs:
+        raise UserError(f"frequency: found {quote(freq)} of {source}, expected {' or '.join(facts.freqs)}")
+    if not (years := range(max(years.start, facts.first_year), years.stop)):
+        raise UserError(f"years: found none from {facts.first_year}, where {source} begins")
+    return facts.silent, years
 
 
-def fetch(question: Question, desk: Desk) -> Fetched:
+def _fetch(question: Question, desk: Desk) -> Fetched:
     """Ask all requests of a question; where a quota ends on the way, what came by then and a note on when to go on."""
-    requests = TRADE[question.source].plan(question, desk)
+    in_codes = question.source in BY_CODE
+    requests = (coded.plan if in_codes else gacc.plan)(question, desk)
+    read = partial(coded.read, question) if in_codes else gacc.read
     years = [str(year) for year in question.years]
     parts, snapshots, notes = [observations.empty()], [], []
     for done, request in enumerate(requests):
         try:
-            (rows, said), snapshot = desk.ask(request, partial(read_answer, question))
+            (rows, said), snapshot = desk.ask(request, read)
         except QuotaUsed as fault:
             if not done:
                 raise
@@ -99,14 +95,14 @@ def fetch(question: Question, desk: Desk) -> Fetched:
         snapshots.append(snapshot)
         notes += said + early
     rows = pd.concat(parts, ignore_index=True)
-    if question.source not in BY_CODE:
+    if not in_codes:
         rows = _part_of_table(rows, question, snapshots[-1].url if snapshots else question.source)
-    rows, twice = observations.without_duplicates(rows, question.source)
+    rows, twice = observations.check(rows, question.source)
     table, alone = observations.with_totals(rows)
     return Fetched(table.sort_values(observations.KEY, ignore_index=True), snapshots, notes + alone + twice)
 
 
-def _dated(rows: pd.DataFrame, snapshot: Snapshot, over: str, where: str) -> tuple[pd.DataFrame, list[str]]:
+def _dated(rows: pd.DataFrame, snapshot: Snapshot, over: str, where: str) -> Observed:
     """Return rows whose periods were over on a day, each known from its release, else from its first retrieval; and notes."""
     ends = {period: curation.read_period(period)[1] for period in rows["period"].unique()}
     early = sorted(period for period, end in ends.items() if end >= over)
@@ -115,50 +111,6 @@ def _dated(rows: pd.DataFrame, snapshot: Snapshot, over: str, where: str) -> tup
     stated, day = rows["published"], snapshot.day
     known = stated.where((stated > rows["period"].map(ends).astype("str")) & (stated <= day), day)
     return rows.assign(snapshot=snapshot.sha256, published=known), notes
-
-
-def fetch_panel(source: str, freq: str, years: range, desk: Desk) -> Iterator[tuple[Economy, Fetched]]:
-    """Fetch all pairs of one reporter after another; one that fails is empty with a note, three in a row end it, as a quota does."""
-    facts = _check_source(source, freq)
-    places = [place for place in economies()[1:] if place.iso3 not in facts.silent]
-    places = places if source in BY_CODE else [find_economy("China")]
-    years = range(max(years[0], facts.first_year), years[-1] + 1)
-    in_a_row, found, fault = 0, False, None
-    for place in places:
-        try:
-            fetched = fetch(Question(source, (place,), None, freq, years), desk)
-            in_a_row, found = 0, found or not fetched.observations.empty
-        except UserError as error:
-            # Offline the store may hold a few reporters alone, and a source does not know them all.
-            in_a_row += not (desk.offline or isinstance(error, NothingThere))
-            if isinstance(error, QuotaUsed) or in_a_row >= min(FAULTS_IN_A_ROW, len(places)):
-                raise
-            fetched, fault = Fetched(observations.empty(), notes=[f"{place.name}: {error}"]), error
-        yield place, fetched
-    if fault and not found:
-        raise fault
-
-
-def read_answer(question: Question, body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
-    """Read an answer into observations in names and periods of this project; rows of other questions are refused."""
-    source = question.source
-    rows, notes = TRADE[source].read(body, where)
-    if source in BY_CODE:
-        names, wanted = names_by(source), {"freq": [question.freq]}
-        for role, places in (("reporter", question.reporters), ("partner", question.partners or ())):
-            wanted[role] = [getattr(place, source) for place in places]
-        for column, valid in wanted.items():
-            if valid and (other := sorted(set(rows[column].unique()) - set(valid))):
-                raise refuse(where, f"the {column} {quote(other[0])}", " or ".join(valid))
-        if unknown := sorted(set(rows["partner"].unique()) - set(names)):
-            left_out = f"{len(unknown)} partners that are no economy left out, such as {unknown[0]}"
-            notes.append(printable(f"{where}: {left_out}"))
-        rows = rows[~rows["partner"].isin(unknown)]
-        named = {role: rows[role].map(names).astype("str") for role in ("reporter", "partner")}
-        rows = rows.assign(**named, period=observations.canonical(rows["period"], question.freq, where))
-    table = observations.check(rows.assign(source=source).reset_index(drop=True), where)
-    table, twice = observations.without_duplicates(table, where)
-    return table, notes + twice
 
 
 def _part_of_table(rows: pd.DataFrame, question: Question, where: str) -> pd.DataFrame:
@@ -172,23 +124,42 @@ def _part_of_table(rows: pd.DataFrame, question: Question, where: str) -> pd.Dat
     return rows[rows["partner"].isin(wanted)] if wanted else rows
 
 
+def fetch_panel(source: str, freq: str, years: range, desk: Desk) -> Iterator[tuple[Economy, Fetched]]:
+    """Fetch all pairs of one reporter after another; one that fails is empty with a note, three in a row end it, as a quota does."""
+    silent, years = _limits(source, freq, years)
+    places = [place for place in economies()[1:] if place.iso3 not in silent]
+    places = places if source in BY_CODE else [find_economy("China")]
+    in_a_row, found, fault = 0, False, None
+    for place in places:
+        try:
+            answer = _fetch(Question(source, (place,), None, freq, years), desk)
+            in_a_row, found = 0, found or not answer.observations.empty
+        except UserError as error:
+            # Offline the store may hold a few reporters alone, and a source does not know them all.
+            in_a_row += not (desk.offline or isinstance(error, NothingThere))
+            if isinstance(error, QuotaUsed) or in_a_row >= FAULTS_IN_A_ROW:
+                raise
+            answer, fault = Fetched(observations.empty(), notes=[f"{place.name}: {error}"]), error
+        yield place, answer
+    if fault and not found:
+        raise fault
+
+
 def read_import(
     table: Path, mapping: Mapping | None, desk: Desk, observed: Observed | None = None
 ) -> tuple[Fetched, Snapshot, bytes]:
     """Read a table by a mapping, or as it was read already, or a page of China's customs; with its record and content for `keep`."""
-    body, where, stated = grids.read_file(table), shown_path(table), ""
-    if mapping is None:
-        facts, source = publisher("gacc"), "gacc"
-        rows, notes = gacc.read(body, where)
-        rows = observations.check(rows.assign(source=source).reset_index(drop=True), where)
-    else:
-        facts = Publisher(mapping.title, mapping.url, mapping.licence, authority=mapping.authority)
-        source, stated = mapping.source, mapping.published.isoformat() if mapping.published else ""
+    body, where = grids.read_file(table), shown_path(table)
+    source, base, stated = "gacc", PUBLISHERS["gacc"].base, ""
+    if mapping:
+        source, base, stated = mapping.source, mapping.url, str(mapping.published or "")
         rows, notes = observed or read_table(body, mapping, where)
+    else:
+        rows, notes = gacc.read(body, where)
     if stated > desk.today:
         raise UserError(f"published: found {stated}, expected a day that has come")
-    request = Request(source, facts.base, "", (("file", table.name),))
-    snapshot = record_of(request, Answer(facts.base, 200, (), body, desk.client.now()), facts)
+    request = Request(source, base, "", (("file", table.name),))
+    snapshot, _ = answer_to(request, mapping or PUBLISHERS[source], desk.client.now(), body)
     first = first_of(desk.store, snapshot)
     rows, early = _dated(rows, first, min(stated or first.day, first.day), where)
     fetched = Fetched(rows.sort_values(observations.KEY, ignore_index=True), [first], notes + early)
@@ -209,26 +180,33 @@ def keep(store: Path, snapshot: Snapshot, body: bytes, mapping: Mapping | None) 
 CURRENCIES = ("USD", "CNY")  # of series; figures in others are converted where rates are at hand
 
 
-def _figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
-    """Return observations in currencies of the record as rows of a file of `lib.fetched`, in millions, without their ids."""
-
-    def of(name: str) -> pd.Series:
-        return seen["snapshot"].map({one.sha256: getattr(one, name) for one in snapshots})
-
+def figures_of(answer: Fetched, today: str, imported: bool = False) -> tuple[pd.DataFrame, list[str]]:
+    """Return an answer as rows of a file of `lib.fetched` without their ids, and notes; of an import with years and totals."""
+    seen = answer.observations
+    if imported:
+        if seen.empty:
+            raise UserError("; ".join(["found no value that the mapping names", *answer.notes]))
+        seen, _ = observations.with_totals(observations.with_years(seen))
+    seen, notes = _in_currency_of_record(seen.reset_index(drop=True), today)
+    stated = {
+        name: seen["snapshot"].map({one.sha256: getattr(one, name) for one in answer.snapshots})
+        for name in ("title", "authority", "url", "day")
+    }
+    words = "retrieved " + stated["day"] + "; snapshot " + seen["snapshot"].str[:16]
+    for column in ("note", "valuation"):
+        words = (seen[column] + "; " + words).str.removeprefix("; ")
     days = {period: curation.read_period(period) for period in seen["period"].unique()}
     starts, ends = ({period: span[end] for period, span in days.items()} for end in (0, 1))
-    words = "retrieved " + of("day") + "; snapshot " + seen["snapshot"].str[:16]
-    for column in ("note", "valuation"):
-        words = _before(seen[column]) + words
-    about = {"publisher": of("title"), "authority": of("authority"), "url": of("url"), "note": words}
-    about |= {"period_start": seen["period"].map(starts), "period_end": seen["period"].map(ends)}
-    millions = observations.in_millions(seen["value"], seen["unit"])
-    return typed(seen.assign(value=millions, unit=seen["unit"].str[:3] + " mn", **about))
-
-
-def _before(words: pd.Series) -> pd.Series:
-    """Words, where there are any, with what parts them from what follows."""
-    return (words + "; ").where(words != "", "")
+    figures = seen.assign(
+        **stated,
+        publisher=stated["title"],
+        note=words,
+        period_start=seen["period"].map(starts),
+        period_end=seen["period"].map(ends),
+        value=observations.in_millions(seen["value"], seen["unit"]),
+        unit=seen["unit"].str[:3] + " mn",
+    )
+    return typed(figures), answer.notes + notes
 
 
 def _in_currency_of_record(seen: pd.DataFrame, today: str) -> tuple[pd.DataFrame, list[str]]:
@@ -237,52 +215,33 @@ def _in_currency_of_record(seen: pd.DataFrame, today: str) -> tuple[pd.DataFrame
     for code, rows in seen[~currency.isin(CURRENCIES)].groupby(currency):
         days = ecb_rates().get(check_currency(str(code)), pd.Series(index=pd.DatetimeIndex([]))).dropna()
         by_year = exchange_rates(fig.load_covariates(), pd.Timestamp(today)).get(code, pd.Series())
-        annual, periods = by_year.rename(str), rows["period"].unique()
+        annual, periods = by_year.dropna().rename(str), rows["period"].unique()
         means = {one: covariates.mean_of(days, one, today) or annual.get(one) for one in periods}
-        if gaps := name_gaps([period for period, mean in means.items() if pd.isna(mean)], []):
+        rates |= {(str(code), period): float(mean) for period, mean in means.items() if mean}
+        if gaps := name_gaps(periods, [period for period, mean in means.items() if mean]):
             hint = f"for goals first: tradegoals data refresh --currency {code}"
             notes.append(f"kept in {code}, for there is no rate at hand: {gaps}; {hint}")
-        rates |= {(str(code), period): float(mean) for period, mean in means.items() if not pd.isna(mean)}
     if not rates:
         return seen, notes
     rate = pd.Series([*map(rates.get, zip(currency, seen["period"], strict=True))], seen.index, "float64")
     words = "converted from " + currency + " at the average of the ECB's daily rates, else of covariates.csv"
-    told = {"unit": "USD" + seen["unit"].str[3:], "note": _before(seen["note"]) + words, "yoy_pct": ""}
+    words = (seen["note"] + "; " + words).str.removeprefix("; ")
+    told = {"unit": "USD" + seen["unit"].str[3:], "note": words, "yoy_pct": ""}
     told = {name: seen[name].mask(rate.notna(), text) for name, text in told.items()}
     return seen.assign(value=seen["value"] / rate.fillna(1), **told), notes
-
-
-def figures_of(
-    answer: Fetched, today: str, more_codes: dict[str, str] | None = None, imported: bool = False
-) -> tuple[pd.DataFrame, list[str]]:
-    """Return an answer as figures of the record without their ids, and notes; of an import with computed years and totals."""
-    seen = answer.observations.reset_index(drop=True)
-    if imported:
-        if seen.empty:
-            raise UserError("; ".join(["found no value that the mapping names", *answer.notes]))
-        seen, _ = observations.with_totals(observations.with_years(seen))
-    places = {*seen["reporter"].unique(), *seen["partner"].unique()}
-    if without := sorted(places - set(curation.codes() | (more_codes or {}))):
-        option = f'--place "{without[0]}, KIND, PARENT" (city, province or region; the place it is a part of)'
-        expected = f"a row of it in reporters.csv, which `data import` adds with {option}"
-        raise UserError(f"code: found none for {quote(without[0])}, expected {expected}")
-    seen, notes = _in_currency_of_record(seen, today)
-    return _figures_from(seen, answer.snapshots), answer.notes + notes
 
 
 # --- files ---
 
 
-@dataclass(frozen=True)
-class Written:
-    """What a fetch wrote for one pair of countries, or one reporter with all, and what a reader must know of it."""
+class Written(NamedTuple):
+    """What a fetch wrote for one pair of countries, or one reporter with all."""
 
     reporter: str
     partner: str
     added: tuple[int, ...]  # how many values were new, changed, or known already
     first: str = ""
     last: str = ""
-    notes: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         """How much of it is new, in one line."""
@@ -297,103 +256,28 @@ Draft = tuple[pd.DataFrame, pd.DataFrame, list[Written]]
 """What would be written for one reporter: the whole file, its new rows, and what that is of each pair."""
 
 
-def _written(wanted: pd.DataFrame, state: pd.Series) -> list[Written]:
-    """What is written of each pair, and its first and last period: a year, else a month."""
-    start, end = wanted["period_start"], wanted["period_end"]
-    whole = (start.dt.month == 1) & ((end - start).dt.days > 360)
-    months = (day.map({one: f"{one:%Y-%m}" for one in day.unique()}) for day in (start, end))
-    first, last = (text.mask(whole, text.str[:4]) for text in months)
-    about = {"first": first, "last": last} | {name: state == name for name in ("new", "changed", "same")}
-    asked = dict.fromkeys(("new", "changed", "same"), "sum") | {"first": "min", "last": "max"}
-    told = wanted.assign(**about).groupby(["reporter", "partner"]).agg(asked).itertuples(name=None)
-    return [Written(own, other, (*counts,), first, last) for (own, other), *counts, first, last in told]
-
-
 def drafts_of(
     rows: pd.DataFrame, more_codes: dict[str, str] | None = None, reread: bool = False
 ) -> list[Draft]:
     """Return what would be written of figures; with `reread` another reading of the same answers is replaced."""
     codes = curation.codes() | (more_codes or {})
+    if without := sorted({*rows["reporter"].unique(), *rows["partner"].unique()} - {*codes}):
+        option = f'--place "{without[0]}, KIND, PARENT" (city, province or region; the place it is a part of)'
+        expected = f"a row of it in reporters.csv, which `data import` adds with {option}"
+        raise UserError(f"code: found none for {quote(without[0])}, expected {expected}")
     return [_draft(part, codes, reread) for _, part in rows.groupby("reporter")]
-
-
-def append(rows: pd.DataFrame, reread: bool = False) -> list[Written]:
-    """Write what is new of figures (`figures_of`), all or none; a value that is known already is left as it is."""
-    make_folder(folder())
-    with locked(folder()):
-        drafts = drafts_of(rows, reread=reread)
-        for whole, news, (one, *_) in drafts:
-            if len(news) or reread:
-                write_parquet(whole, path_of(one.reporter))
-    return [one for *_, written in drafts for one in written]
-
-
-def fetch_pair(question: Question, desk: Desk) -> list[Written]:
-    """Fetch a pair and, for what they say beside it, the reporter's trade with the world and the partner's own view."""
-    own, other, world = question.reporters[0].name, (question.partners or ())[-1].name, economies()[0].name
-    answer = fetch(question, desk)
-    sides = [(own, other), (other, own)][: len(question.reporters)]
-    wanted = dict.fromkeys(pair for side in sides for pair in (side, (side[0], world)))
-    by_pair = dict(list(answer.observations.groupby(["reporter", "partner"])))
-    if (own, other) not in by_pair:
-        span = f"{observations.FREQUENCIES[question.freq]} {question.years[0]}–{question.years[-1]}"
-        said = "; ".join([f"{question.source}: {own}–{other}, {span}", *answer.notes[:3]])
-        raise NothingThere(f"{publisher(question.source).title}: found nothing, expected {said}")
-    found = {pair: by_pair[pair] for pair in wanted if pair in by_pair}
-    rows, notes = figures_of(replace(answer, observations=pd.concat(found.values())), desk.today)
-    written = {(one.reporter, one.partner): one for one in append(rows)}
-    for pair in found:
-        written[pair].notes.extend([*notes, *gaps_of(question, *pair, found[pair])])
-        notes = []
-    there = [pair for pair in wanted if pair in found or pair[0] == own]
-    return [written.get(pair, Written(*pair, (0, 0, 0))) for pair in there]
-
-
-def gaps_of(question: Question, reporter: str, partner: str, rows: pd.DataFrame) -> list[str]:
-    """Name the periods of a pair without a value: together where its flows lack the same, else flow by flow."""
-    asked_for = periods_of(question.years, question.freq)
-    gaps = {flow: name_gaps(asked_for, rows.loc[rows["flow"] == flow, "period"]) for flow in FLOWS}
-    together = len(set(gaps.values())) == 1
-    named = {"": gaps[FLOWS[0]]} if together else {f", {flow}": gap for flow, gap in gaps.items()}
-    return [f"{reporter}–{partner}{flow}: no value for {gap}" for flow, gap in named.items() if gap]
-
-
-def remove(source: str) -> int:
-    """Take the figures of a source back; its snapshots stay. Return how many there were."""
-    removed = 0
-    with locked(folder()):
-        for path in files():
-            rows = read_file(path)
-            kept = rows[rows["source"] != source]
-            removed += len(rows) - len(kept)
-            if kept.empty:
-                path.unlink()
-            elif len(kept) < len(rows):
-                write_parquet(kept, path)
-    return removed
-
-
-def read_years(text: str) -> range:
-    """Years as a user writes them: "2000-2024" or "2024"."""
-    match = re.fullmatch("((?:19|20)[0-9]{2})(?:-((?:19|20)[0-9]{2}))?", text)
-    if not match or not (years := range(int(match[1]), int(match[2] or match[1]) + 1)):
-        expected = "a year, or the first and the last, such as 2000-2024"
-        raise UserError(f"years: found {quote(text)}, expected {expected}")
-    return years
 
 
 def _draft(wanted: pd.DataFrame, codes: dict[str, str], reread: bool) -> Draft:
     """Rows of one reporter beside what its file has; with `reread` other values of the same answers go."""
     wanted = wanted.reset_index(drop=True)
-    path = path_of(str(wanted["reporter"].iloc[0]))
+    reporter = str(wanted["reporter"].iloc[0])
+    path = path_of(reporter)
     before = typed(read_file(path)) if path.exists() else empty()
-    if reread and len(before):
-        key = [*SERIES, "value"]
-        again = pd.Series(True, before.index)
-        for name in ("source", "snapshot"):
-            again &= before[name].isin(wanted[name].unique())
-        right = pd.MultiIndex.from_frame(before[key]).isin(pd.MultiIndex.from_frame(wanted[key]))
-        before = before[~again | right]
+    if reread:
+        same = before["source"].isin(wanted["source"]) & before["snapshot"].isin(wanted["snapshot"])
+        values, right = (pd.MultiIndex.from_frame(one[[*SERIES, "value"]]) for one in (before, wanted))
+        before = before[~same | values.isin(right)]
     last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]].assign(there=True)
     known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")
     state = pd.Series("new", wanted.index).mask(known["there"].notna(), "changed")
@@ -403,7 +287,7 @@ def _draft(wanted: pd.DataFrame, codes: dict[str, str], reread: bool) -> Draft:
     rows = pd.concat([before, news][before.empty :]).sort_values(order, kind="stable", ignore_index=True)
     for name, is_other in (
         ("figure_id", rows["figure_id"].duplicated()),
-        ("reporter", rows["reporter"] != wanted["reporter"].iloc[0]),
+        ("reporter", rows["reporter"] != reporter),
     ):
         if is_other.any():  # two names may make one file; it would lock the collection
             found = f"{name} {quote(rows.loc[is_other, name].iloc[0])} beside others"
@@ -426,6 +310,75 @@ def _with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) ->
     return news.assign(figure_id=stem + "-" + place.map(curation.letter_of).astype("str"))
 
 
+def _written(wanted: pd.DataFrame, state: pd.Series) -> list[Written]:
+    """What is written of each pair, and its first and last period: a year, else a month."""
+    start, end = wanted["period_start"], wanted["period_end"]
+    whole = (start.dt.month == 1) & ((end - start).dt.days > 360)
+    months = (day.map({one: f"{one:%Y-%m}" for one in day.unique()}) for day in (start, end))
+    first, last = (text.mask(whole, text.str[:4]) for text in months)
+    about = {"first": first, "last": last} | {name: state == name for name in ("new", "changed", "same")}
+    asked = dict.fromkeys(("new", "changed", "same"), "sum") | {"first": "min", "last": "max"}
+    told = wanted.assign(**about).groupby(["reporter", "partner"]).agg(asked).itertuples(name=None)
+    return [Written(own, other, (*counts,), first, last) for (own, other), *counts, first, last in told]
+
+
+def append(rows: pd.DataFrame, reread: bool = False) -> list[Written]:
+    """Write what is new of figures (`figures_of`), all or none; a value that is known already is left as it is."""
+    make_folder(folder())
+    with locked(folder()):
+        drafts = drafts_of(rows, reread=reread)
+        for whole, news, (one, *_) in drafts:
+            if len(news) or reread:
+                write_parquet(whole, path_of(one.reporter))
+    return [one for *_, written in drafts for one in written]
+
+
+def fetch_pair(question: Question, desk: Desk) -> tuple[list[Written], list[str]]:
+    """Fetch a pair, the reporter's trade with the world and the partner's own view; what was written, and what lacks."""
+    own, other = question.reporters[0].name, (question.partners or ())[-1].name
+    answer = _fetch(question, desk)
+    seen = answer.observations.query("reporter != partner")
+    by_pair = {(str(one), str(to)): rows for (one, to), rows in seen.groupby(["reporter", "partner"])}
+    if (own, other) not in by_pair:
+        span = f"{observations.FREQUENCIES[question.freq]} {question.years[0]}–{question.years[-1]}"
+        said = "; ".join([f"{question.source}: {own}–{other}, {span}", *answer.notes[:3]])
+        raise NothingThere(f"{PUBLISHERS[question.source].title}: found nothing, expected {said}")
+    rows, notes = figures_of(replace(answer, observations=seen), desk.today)
+    notes += [gap for pair, rows in by_pair.items() for gap in _gaps_of(question, *pair, rows)]
+    with_all = (own, economies()[0].name)
+    written = append(rows) + [Written(*with_all, (0, 0, 0))] * (with_all not in by_pair)
+    return sorted(written, key=lambda one: (one.reporter != own, one.partner != other)), notes
+
+
+def _gaps_of(question: Question, reporter: str, partner: str, rows: pd.DataFrame) -> list[str]:
+    """Name the periods of a pair without a value: together where its flows lack the same, else flow by flow."""
+    asked_for = periods_of(question.years, question.freq)
+    gaps = {f", {flow}": name_gaps(asked_for, rows.loc[rows["flow"] == flow, "period"]) for flow in FLOWS}
+    gaps = {"": max(gaps.values())} if len({*gaps.values()}) == 1 else gaps
+    return [f"{reporter}–{partner}{flow}: no value for {gap}" for flow, gap in gaps.items() if gap]
+
+
+def remove(source: str) -> None:
+    """Take the figures of a source back; its snapshots stay."""
+    with locked(folder()):
+        for path in files():
+            rows = read_file(path)
+            kept = rows[rows["source"] != source]
+            if kept.empty:
+                path.unlink()
+            elif len(kept) < len(rows):
+                write_parquet(kept, path)
+
+
+def read_years(text: str) -> range:
+    """Years as a user writes them: "2000-2024" or "2024"."""
+    match = re.fullmatch("((?:19|20)[0-9]{2})(?:-((?:19|20)[0-9]{2}))?", text)
+    if not match or not (years := range(int(match[1]), int(match[2] or match[1]) + 1)):
+        expected = "a year, or the first and the last, such as 2000-2024"
+        raise UserError(f"years: found {quote(text)}, expected {expected}")
+    return years
+
+
 def write_parquet(rows: pd.DataFrame, path: Path) -> None:
     """Write a table whole or not at all; its pages and the file carry checksums, which `lib.fetched.read_file` verifies."""
     import pyarrow as pa
@@ -444,9 +397,9 @@ def panel(source: str) -> pd.DataFrame:
     key, parts = ["reporter", "partner", "flow", "year"], []
     for path in files():
         rows = read_file(path, ["reporter", *SERIES, "value"])
-        scale = rows["unit"].map({"USD mn": 1e6, "USD bn": 1e9})
-        kept = fig.annual(rows[scale.notna() & (rows["source"] == source) & (rows["value"] > 0)])
-        parts.append(kept[key].assign(value_usd=kept["value"] * scale[kept.index]))
+        of_source = (rows["source"] == source) & (rows["unit"] == "USD mn") & (rows["value"] > 0)
+        kept = fig.annual(rows[of_source])
+        parts.append(kept[key].assign(value_usd=kept["value"] * 1e6))
     found = pd.concat(parts) if parts else pd.DataFrame(columns=[*key, "value_usd"])
     return found.drop_duplicates(key, keep="last", ignore_index=True)
 

@@ -1,12 +1,11 @@
 """Answers as received: each body once, under its checksum, and a small record for every time it was received.
 
-    bodies/3f/3f9a….gz                             the body, compressed; named by the SHA-256 of what it unpacks to
-    records/imf/5e1c…/20261124T134501123456Z-3f9a….json    address, parameters, time, status, headers, licence
-    refused/3f9a….gz                               an answer that could not be read, for whoever wants to see why
+    bodies/3f/3f9a….gz        the body, compressed; named by the SHA-256 of what it unpacks to
+    records/imf/5e1c…/20261124T134501123456Z-3f9a….json     its record; the folder is named by source, path and parameters
+    refused/3f9a….gz          an answer that could not be read, for whoever wants to see why
 
-A record's folder is named by the question (source, path and parameters, not the host, which may be a mirror). Nothing
-is ever overwritten: an answer that has changed is another body and another record, that is, a new vintage. Two processes
-may write at once, and a stop at any moment leaves a file whole or absent.
+Nothing is ever overwritten: an answer that has changed is another body and another record, that is, a new vintage. Two
+processes may write at once, and a stop at any moment leaves a file whole or absent.
 """
 
 import gzip
@@ -15,45 +14,20 @@ import json
 import os
 import zlib
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from itertools import groupby
+from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import AwareDatetime, Field
-from pydantic.dataclasses import dataclass as checked
-
-from lib.errors import Fault, UserError, shown_path
+from lib.errors import UserError, shown_path
 from lib.package import data_dir
 from lib.research.files import make_folder, write_atomically
-from lib.tools.sources.client import Answer, Client, Request, get
-from lib.tools.sources.publishers import Publisher, base_of, key_of, publisher
+from lib.tools.sources.client import Client, Request, Snapshot, get
+from lib.tools.sources.publishers import base_of, key_of
 
-
-@checked(frozen=True, config={"extra": "forbid"})
-class Snapshot:
-    """The record of one answer."""
-
-    source: str
-    path: str
-    params: tuple[tuple[str, str], ...]
-    url: str
-    retrieved: AwareDatetime
-    status: int
-    media: str
-    headers: tuple[tuple[str, str], ...]
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    bytes: int
-    title: str
-    authority: str
-    licence: str
-
-    @property
-    def day(self) -> str:
-        """The day of retrieval (UTC), as YYYY-MM-DD."""
-        return self.retrieved.date().isoformat()
+Content = TypeVar("Content")
+UNREADABLE = ".unreadable"
 
 
 def folder_of() -> Path:
@@ -61,22 +35,12 @@ def folder_of() -> Path:
     return Path(os.environ.get("TRADEGOALS_SNAPSHOTS") or data_dir() / "snapshots")
 
 
-def record_of(request: Request, answer: Answer, facts: Publisher | None = None) -> Snapshot:
-    """Return the record of an answer, not yet kept; `facts` of a source that is none of `publishers`."""
-    facts = facts or publisher(request.source)
-    question = request.source, request.path, request.params
-    came = answer.url, answer.received, answer.status, answer.media, answer.headers
-    body = hashlib.sha256(answer.body).hexdigest(), len(answer.body)
-    about = (*question, *came, *body, facts.title, facts.authority, facts.licence)
-    return Snapshot(*about)
-
-
 def save(store: Path, snapshot: Snapshot, body: bytes) -> Snapshot:
     """Keep an answer: its body where it is new, and its record; return the first record of its vintage."""
     try:
-        read_body(store, snapshot)
+        _read_body(store, snapshot)
     except UserError:  # not there yet, or damaged
-        _write(body_path(store, snapshot.sha256), body)
+        _write(_body_path(store, snapshot), body)
     if not (path := place_of(store, snapshot)).exists():
         record = asdict(snapshot) | {"retrieved": snapshot.retrieved.isoformat()}
         record |= {"checksum": _checksum(record)}
@@ -87,18 +51,17 @@ def save(store: Path, snapshot: Snapshot, body: bytes) -> Snapshot:
 def place_of(store: Path, snapshot: Snapshot) -> Path:
     """Return where the record of a snapshot lies."""
     stamp = snapshot.retrieved.strftime("%Y%m%dT%H%M%S%fZ")
-    return _records_of(store, snapshot) / f"{stamp}-{snapshot.sha256[:16]}.json"
+    return _folder(store, snapshot) / f"{stamp}-{snapshot.sha256[:16]}.json"
 
 
-def body_path(store: Path, digest: str) -> Path:
-    """Return where the body of a checksum lies."""
-    return store / "bodies" / digest[:2] / f"{digest}.gz"
-
-
-def _records_of(store: Path, question: Request | Snapshot) -> Path:
+def _folder(store: Path, question: Request | Snapshot) -> Path:
     """Return the folder of a question's records: its name is the beginning of a checksum."""
     text = json.dumps([question.source, question.path, sorted(question.params)])
     return store / "records" / question.source / hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _body_path(store: Path, snapshot: Snapshot) -> Path:
+    return store / "bodies" / snapshot.sha256[:2] / f"{snapshot.sha256}.gz"
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -110,7 +73,7 @@ def _checksum(record: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
-def read_record(path: Path) -> Snapshot:
+def _read_record(path: Path) -> Snapshot:
     """Read one record; one that was altered is none any more."""
     try:
         record: dict[str, Any] = json.loads(path.read_bytes())
@@ -119,57 +82,52 @@ def read_record(path: Path) -> Snapshot:
         return Snapshot(**record)
     except (ValueError, TypeError, AttributeError, RecursionError, OSError) as error:
         found = f"no record of a snapshot ({str(error).partition(chr(10))[0]})"
-        raise UserError(f"{shown_path(path)}: found {found}, expected one") from None
+        raise UserError(f"{shown_path(path)}: found {found}, expected one; fetching mends it") from None
 
 
-def records(store: Path, question: Request | Snapshot) -> list[Snapshot]:
-    """Return all answers to a question, oldest first."""
-    return [read_record(path) for path in sorted(_records_of(store, question).glob("*.json"))]
+def _read_body(store: Path, snapshot: Snapshot) -> bytes:
+    """Return a snapshot's body, checked against its checksum."""
+    path = _body_path(store, snapshot)
+    try:
+        body = gzip.decompress(path.read_bytes())
+        if hashlib.sha256(body).hexdigest() != snapshot.sha256:
+            raise OSError("its checksum is another")
+        return body
+    except (OSError, EOFError, zlib.error) as error:
+        found = f"no body that can be read ({error})"
+        raise UserError(f"{shown_path(path)}: found {found}, expected a gzip; fetching mends it") from None
 
 
-def vintages(store: Path, question: Request | Snapshot) -> list[Snapshot]:
-    """Return the first record of each different answer, oldest first: an answer that came again is no new vintage."""
-    return [next(same) for _, same in groupby(records(store, question), key=lambda one: one.sha256)]
+def _records(store: Path, question: Request | Snapshot, mend: bool = False) -> list[Snapshot]:
+    """Return all answers to a question, oldest first; to `mend` is to set aside records that cannot be read."""
+    found = []
+    for path in sorted(_folder(store, question).glob("*.json")):
+        try:
+            found.append(_read_record(path))
+        except UserError:
+            if not mend:
+                raise
+            path.replace(path.with_name(path.name + UNREADABLE))
+    return found
 
 
 def first_of(store: Path, snapshot: Snapshot) -> Snapshot:
     """Return the first record of a snapshot's vintage; an answer that was replaced and comes again begins another one."""
-    same = [one for one in vintages(store, snapshot) if one.sha256 == snapshot.sha256]
-    return next((one for one in reversed(same) if one.retrieved <= snapshot.retrieved), snapshot)
+    before = [one for one in _records(store, snapshot) if one.retrieved <= snapshot.retrieved]
+    same = [*takewhile(lambda one: one.sha256 == snapshot.sha256, reversed(before))]
+    return same[-1] if same else snapshot
 
 
-def read_body(store: Path, snapshot: Snapshot) -> bytes:
-    """Return a snapshot's body, checked against its checksum."""
-    path = body_path(store, snapshot.sha256)
-    try:
-        body = gzip.decompress(path.read_bytes())
-    except (OSError, EOFError, zlib.error) as error:
-        found = f"no body that can be read ({error})"
-        raise UserError(f"{shown_path(path)}: found {found}, expected a gzip") from None
-    if (digest := hashlib.sha256(body).hexdigest()) != snapshot.sha256:
-        found = f"content with checksum {digest}"
-        raise UserError(f"{shown_path(path)}: found {found}, expected that of its name")
-    return body
-
-
-UNREADABLE = ".unreadable"
-
-
-def check_store(store: Path) -> list[Fault]:
-    """Find records and bodies that cannot be read or do not fit their checksums."""
+def check_store(store: Path) -> list[str]:
+    """Say which records and bodies cannot be read or do not fit their checksums."""
     faults = []
     for path in sorted(store.glob("records/*/*/*.json*")):
         try:
-            read_body(store, read_record(path))
+            _read_body(store, _read_record(path))
         except UserError as error:
-            found = str(error).removeprefix(f"{shown_path(path)}: found ").partition(", expected ")[0]
-            aside = "none: it was set aside, and may be removed" * (path.suffix == UNREADABLE)
-            expected = aside or "a record with its body; fetching mends it"
-            faults.append(Fault(shown_path(path), 1, "", found, expected))
+            aside = "; it was set aside, and may be removed" * (path.suffix == UNREADABLE)
+            faults.append(f"{error}{aside}")
     return faults
-
-
-Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
@@ -189,38 +147,29 @@ class Desk:
     def request(
         self, source: str, path: str, params: tuple[tuple[str, str], ...] = (), lasting: bool = False
     ) -> Request:
-        """Return a question to a source, at its address, with its pace and key."""
-        facts, base = publisher(source), base_of(source, self.client.bases, self.client.allow_http)
-        sent = facts.pace, lasting, key_of(source), facts.key_header
-        return Request(source, base, path, params, tuple(facts.media), *sent)
+        """Return a question to a source, at its address, with its key."""
+        return Request(source, base_of(source, self.client.allow_http), path, params, lasting, key_of(source))
 
     def ask(self, request: Request, read: Callable[[bytes, str], Content]) -> tuple[Content, Snapshot]:
         """Return what `read` makes of an answer (body, address), and the first record of its vintage; a refused one is put aside."""
-        any_age, kept = self.offline or request.lasting, None
-        try:
-            kept = next(reversed(records(self.store, request)), None)
-            age = self.client.now() - kept.retrieved if kept else timedelta(0)
-            if kept and (any_age or (self.max_age is not None and age <= self.max_age)):
-                return read(read_body(self.store, kept), kept.url), first_of(self.store, kept)
-        except UserError as error:  # of a store that is damaged, or that an older version wrote
-            if self.offline:
-                raise UserError(f"{error}; without --offline it is asked for anew") from None
-            for path in _records_of(self.store, request).glob("*.json"):
-                with suppress(UserError):
-                    read_record(path)
-                    continue
-                path.replace(path.with_name(path.name + UNREADABLE))
+        kept = next(reversed(_records(self.store, request, mend=not self.offline)), None)
+        age = self.client.now() - kept.retrieved if kept else timedelta(0)
+        if kept and (self.offline or request.lasting or age <= (self.max_age or timedelta(-1))):
+            try:
+                return read(_read_body(self.store, kept), kept.url), first_of(self.store, kept)
+            except UserError:
+                if self.offline:
+                    raise
         if self.offline:
             raise UserError(f"offline: no snapshot of {request.url}; run once without --offline")
         hint = f" (--offline uses the snapshot of {kept.day})" if kept else ""
         try:
-            answer = get(self.client, request)
+            snapshot, body = get(self.client, request)
         except UserError as error:
             raise type(error)(f"{error}{hint}") from None
-        snapshot = record_of(request, answer)
         try:
-            content = read(answer.body, answer.url)
+            content = read(body, snapshot.url)
         except UserError as error:
-            _write(aside := self.store / "refused" / f"{snapshot.sha256}.gz", answer.body)
+            _write(aside := self.store / "refused" / f"{snapshot.sha256}.gz", body)
             raise UserError(f"{error}; what came is in {shown_path(aside)}{hint}") from None
-        return content, save(self.store, snapshot, answer.body)
+        return content, save(self.store, snapshot, body)

@@ -4,7 +4,6 @@ import csv
 import math
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
 
 import pandas as pd
@@ -18,28 +17,24 @@ MISSING = ("", "NaN", "nan", "null", "NA", "..")
 """How sources write that there is no number; a period with one of these counts as missing."""
 
 
-def decode_text(body: bytes, where: str, encoding: str = "utf-8") -> str:
-    """Return the text of a body, without a byte order mark."""
+def decode_text(body: bytes, where: str, encoding: str = "utf-8", expected: str = "") -> str:
+    """Return the text of a body, without a byte order mark; one of markup is refused where something else is expected."""
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
     try:
-        return body.decode(encoding).removeprefix("\ufeff")
+        text = body.decode(encoding).removeprefix("\ufeff")
     except (UnicodeDecodeError, LookupError) as error:
         raise refuse(where, f"bytes that are not {encoding} ({error})", f"text in {encoding}") from None
-
-
-def read_json(body: bytes, where: str) -> Any:
-    """Return the content of a JSON body, as `parse_json`."""
-    return parse_json(_without_markup(decode_text(body, where), where, "JSON"), where)
-
-
-def _without_markup(text: str, where: str, expected: str) -> str:
-    """Return a text that is none of markup."""
-    if text.lstrip().startswith("<"):
+    if expected and text.lstrip().startswith("<"):
         is_page = re.search(r"<(!doctype html|html|head|body)\b", text[:2000], re.IGNORECASE)
         kind = "a web page" if is_page else "XML"
         raise refuse(where, f"{kind} that begins {quote(text.strip())}", expected)
     return text
+
+
+def read_json(body: bytes, where: str) -> Any:
+    """Return the content of a JSON body, as `parse_json`."""
+    return parse_json(decode_text(body, where, expected="JSON"), where)
 
 
 def parse_json(text: str, where: str) -> Any:
@@ -82,16 +77,14 @@ def parse_xml(content: bytes, where: str, expected: str) -> Any:
 
 def to_number(value: Any, where: str) -> float:
     """Return a finite number, given as one or as plain decimal text; NaN where the source says that there is none."""
-    value = value.strip(" ") if isinstance(value, str) else value
-    if value is None or value in MISSING:
+    text = value.strip(" ") if isinstance(value, str) else repr(value)
+    if value is None or text in MISSING:
         return math.nan
-    is_text = isinstance(value, str)
-    if not (NUMBER.fullmatch(value) if is_text else type(value) in (int, float)):
-        raise refuse(where, quote(value if is_text else repr(value)), "a number with a decimal point")
-    with suppress(OverflowError):
-        if math.isfinite(number := float(value)):
-            return number
-    raise refuse(where, quote(str(value)), "a finite number")
+    if not NUMBER.fullmatch(text):
+        raise refuse(where, quote(text), "a number with a decimal point")
+    if not math.isfinite(number := float(text)):
+        raise refuse(where, quote(text), "a finite number")
+    return number
 
 
 def read_columns(
@@ -101,7 +94,7 @@ def read_columns(
     import pyarrow as pa
     import pyarrow.csv
 
-    text = _without_markup(decode_text(body, where), where, "CSV")
+    text = decode_text(body, where, expected="CSV")
     if not text.endswith("\n"):
         # A last value that was cut in half would be another number.
         raise refuse(where, "a last row without its end", "a complete CSV, the last line ended")

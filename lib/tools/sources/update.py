@@ -21,28 +21,26 @@ from lib.errors import UserError
 from lib.series import exchange_rates, no_rate
 from lib.tools import curation
 from lib.tools.sources.client import NothingThere, QuotaUsed
-from lib.tools.sources.publishers import publisher
+from lib.tools.sources.publishers import PUBLISHERS
 from lib.tools.sources.record import FAULTS_IN_A_ROW, Written, fetch_pair, pair_question
 from lib.tools.sources.snapshots import Desk
 
-CHEAPEST_FIRST = ("imf", "comtrade")  # a pair is one request to the IMF, and one for each year to UN Comtrade
-YEARS_OF_OTHERS = (
-    2  # the latest, of a source other than the first: UN Comtrade answers some hundred calls a day
-)
+CHEAPEST_FIRST = {"imf": 0, "comtrade": -2}
+"""Sources, and the first of the years that each is asked for: of UN Comtrade, a call a year and some hundred a day, the last two."""
 
 Known = tuple[int, float, float | None]
-"""What is known of a pending target: its last full year, the level then (millions), the probability to reach it."""
+"""What is known of a target: its last full year, the level then (millions), the probability to reach it."""
 
 
 @dataclass(frozen=True)
 class Updated:
     """What an update brought: pairs as they were written, answers that moved, decided targets as rows, and notes."""
 
+    pending: int
+    notes: list[str]
     written: list[Written] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
     decided: list[curation.Row] = field(default_factory=list)
-    pending: int = 0
-    notes: list[str] = field(default_factory=list)
 
 
 def update(years: range, desk: Desk) -> Updated:
@@ -50,36 +48,37 @@ def update(years: range, desk: Desk) -> Updated:
     today = desk.client.now().date()
     pending = [row for row in curation.read_rows("targets") if row["met"] == "pending"]
     rates = exchange_rates(fig.load_covariates(), pd.Timestamp(today))
-    notes = [no_rate(one, "any year") for one in sorted({_currency_of(row) for row in pending} - {*rates})]
+    lacking = sorted({*map(_currency_of, pending)} - {*rates})
+    updated = Updated(len(pending), [no_rate(one, "any year") for one in lacking])
     # No figure here says anything of a sector, such as farm goods.
-    whole = [row for row in pending if not row["sector"]]
-    before = [_answer_to(row, _levels_of(row, today), today) for row in whole]
-    updated, failed = Updated(pending=len(pending), notes=notes), Counter[str]()
-    for pair in dict.fromkeys((row["reporter"], row["partner"]) for row in whole):
+    targets = [_Target(row, today) for row in pending if not row["sector"]]
+    before = [one.known() for one in targets]
+    failed = Counter[str]()
+    for pair in dict.fromkeys((one.row["reporter"], one.row["partner"]) for one in targets):
         if all(one.casefold() in known_names() for one in pair):  # groups and provinces have no live source
-            updated.written.extend(_fetch_from_cheapest(*pair, years, desk, failed, notes))
-    came = {one.reporter for one in updated.written if any(one.added[:2])}
-    for row, old in zip(whole, before, strict=True):
-        levels, parties = _levels_of(row, today), {row["reporter"], row["partner"]}
-        if parties & came and (words := _move_of(row, old, _answer_to(row, levels, today))):
-            updated.moved.append(words)
-        if new := decide(row, levels, today):
-            updated.decided.append(new)
+            _fetch_from_cheapest(*pair, years, desk, failed, updated)
+    came = {one.reporter for one in updated.written}
+    for target, old in zip(targets, before, strict=True):
+        new = _Target(target.row, today)
+        if {new.row["reporter"], new.row["partner"]} & came and (now := new.known()) not in (old, None):
+            updated.moved.append(new.move(old, now))
+        if decided := new.decided():
+            updated.decided.append(decided)
     return updated
 
 
 def _fetch_from_cheapest(
-    reporter: str, partner: str, years: range, desk: Desk, failed: Counter[str], notes: list[str]
-) -> list[Written]:
+    reporter: str, partner: str, years: range, desk: Desk, failed: Counter[str], updated: Updated
+) -> None:
     """Fetch a pair from the first source that has it; one that `failed` too often in a row is asked no more."""
     pair, found = f"{reporter}–{partner}", list[str]()
-    for source in CHEAPEST_FIRST:
+    for source, start in CHEAPEST_FIRST.items():
         if failed[source] >= FAULTS_IN_A_ROW:
             continue
-        span = years if source == CHEAPEST_FIRST[0] else years[-YEARS_OF_OTHERS:]
-        own = replace(desk, max_age=desk.max_age or timedelta(days=publisher(source).good_days))
+        span, good = years[start:], timedelta(days=PUBLISHERS[source].good_days)
         try:
-            written = fetch_pair(pair_question(source, reporter, partner, "A", span), own)
+            question = pair_question(source, reporter, partner, "A", span)
+            written, notes = fetch_pair(question, replace(desk, max_age=desk.max_age or good))
         except NothingThere:
             failed[source] = 0
             found.append(f"{pair}: nothing of {span[0]}–{span[-1]} at {source}")
@@ -90,9 +89,11 @@ def _fetch_from_cheapest(
                 found.append(f"{source} is out of order or out of quota: it is asked for no other pair")
         else:
             failed[source] = 0
-            return written
-    notes += found
-    return []
+            if news := [one for one in written if any(one.added[:2])]:
+                updated.written.extend(news)
+                updated.notes.extend(notes)
+            return
+    updated.notes.extend(found)
 
 
 def _currency_of(target: curation.Row) -> str:
@@ -101,75 +102,67 @@ def _currency_of(target: curation.Row) -> str:
     return currency if currency in CURRENCIES else "USD"
 
 
-def _case_of(target: curation.Row, today: date) -> dict[str, Any]:
-    flow = {name: target[name] for name in ("reporter", "partner", "flow")}
-    return flow | {"currency": _currency_of(target), "as_of": today}
+class _Target:
+    """A target on a day: levels of its flow by year and the level that it needs (NaN where that cannot be told), in millions."""
 
+    def __init__(self, row: curation.Row, today: date) -> None:
+        self.row, self.today, self.currency = row, today, _currency_of(row)
+        self.case: dict[str, Any] = {name: row[name] for name in ("reporter", "partner", "flow")}
+        self.case |= {"currency": self.currency, "as_of": today}
+        self.levels = pd.Series(dtype="float64")
+        with suppress(UserError):  # nothing on record
+            self.levels = TrendCase.check(self.case).series()["value_mn"].dropna()
+        value, first, last = float(row["target_value"] or "nan"), row["base_year"], row["target_year"]
+        base = float(self.levels.get(int(first or 0), math.nan))
+        unit, _, scale = row["target_unit"].partition(" ")
+        self.needed = (
+            value * {"bn": 1000.0, "mn": 1.0}.get(scale, math.nan) if unit in CURRENCIES else math.nan
+        )
+        if row["measure"] == "multiple":
+            self.needed = value * base
+        elif row["measure"] == "growth_pct_per_year":
+            grown = (1 + value / 100) ** (int(last) - int(first)) if first and last else math.nan
+            self.needed = base * grown
 
-def _levels_of(target: curation.Row, today: date) -> pd.Series:
-    """Return the flow of a target by year, in millions of its currency, as of a day; empty where nothing is on record."""
-    try:
-        return TrendCase.check(_case_of(target, today)).series()["value_mn"].dropna()
-    except UserError:
-        return pd.Series(dtype="float64")
+    def known(self) -> Known | None:
+        """Return what is known; None without any level."""
+        if self.levels.empty:
+            return None
+        year, odds = int(self.levels.index[-1]), None
+        if self.needed > 0 and (deadline := int(self.row["target_year"] or 0)) > year:
+            goal = {"goal": f"{self.needed:.0f} {self.currency} mn", "deadline": deadline, "base_year": year}
+            with suppress(UserError):  # such as a horizon beyond what is forecast
+                odds = outlook.of(GoalCase.check(self.case | goal)).chances.get("average")
+        return year, float(self.levels.iloc[-1]), odds
 
+    def move(self, old: Known | None, new: Known) -> str:
+        """Say what is now known that was not before."""
+        (year, level, odds), (year_before, level_before, odds_before) = new, old or (None, None, None)
+        said = f"{self.row['target_id']}: {year}: {level / 1000:,.1f} {self.currency} bn"
+        if level_before and (year, level) != (year_before, level_before):
+            said += f" (before {year_before}: {level_before / 1000:,.1f})"
+        said += "" if odds is None else f", probability {100 * odds:.0f} %"
+        if odds is not None and odds_before is not None:
+            said += f" (before {100 * odds_before:.0f} %, {100 * (odds - odds_before):+.0f} points)"
+        return said
 
-def _needed_mn(target: curation.Row, levels: pd.Series) -> float:
-    """Return the level that a target asks for, in millions of its currency; NaN where that cannot be told."""
-    value, first, last = float(target["target_value"] or "nan"), target["base_year"], target["target_year"]
-    base = float(levels.get(int(first or 0), math.nan))
-    if target["measure"] == "multiple":
-        return value * base
-    if target["measure"] == "growth_pct_per_year":
-        return base * (1 + value / 100) ** (int(last) - int(first)) if first and last else math.nan
-    currency, _, scale = target["target_unit"].partition(" ")
-    return value * {"bn": 1000.0, "mn": 1.0}.get(scale, math.nan) if currency in CURRENCIES else math.nan
-
-
-def _answer_to(target: curation.Row, levels: pd.Series, today: date) -> Known | None:
-    """Return what is known of a target from its levels (`_levels_of`); None without any."""
-    if levels.empty:
-        return None
-    year, needed, odds = int(levels.index[-1]), _needed_mn(target, levels), None
-    if needed > 0 and int(target["target_year"] or 0) > year:
-        goal = {"goal": f"{needed:.0f} {_currency_of(target)} mn", "deadline": int(target["target_year"])}
-        with suppress(UserError):  # such as a horizon beyond what is forecast
-            case = GoalCase.check(_case_of(target, today) | goal | {"base_year": year})
-            odds = outlook.of(case).chances.get("average")
-    return year, float(levels.iloc[-1]), odds
-
-
-def _move_of(target: curation.Row, old: Known | None, new: Known | None) -> str:
-    """Say what is now known of a target that was not before; "" where nothing is."""
-    if new is None or new == old:
-        return ""
-    (year, level, odds), (year_before, level_before, odds_before) = new, old or (None, None, None)
-    said = f"{target['target_id']}: {year}: {level / 1000:,.1f} {_currency_of(target)} bn"
-    if level_before and (year, level) != (year_before, level_before):
-        said += f" (before {year_before}: {level_before / 1000:,.1f})"
-    said += "" if odds is None else f", probability {100 * odds:.0f} %"
-    if odds is not None and odds_before is not None:
-        said += f" (before {100 * odds_before:.0f} %, {100 * (odds - odds_before):+.0f} points)"
-    return said
-
-
-def decide(target: curation.Row, levels: pd.Series, today: date) -> curation.Row | None:
-    """Return a pending target with its outcome, once its year is over and known; without a deadline, once it is reached."""
-    needed = _needed_mn(target, levels)
-    if target["target_year"]:
-        over = levels[(levels.index == int(target["target_year"])) & (levels.index < today.year)]
-    else:
-        over = levels[(levels >= needed) & (levels.index > int(target["announced"][:4] or 0))]
-    if over.empty or not needed > 0:
-        return None
-    year, level = int(over.index[0]), float(over.iloc[0])
-    outcome = {"outcome_value": f"{level / 1000:.4g}", "outcome_unit": f"{_currency_of(target)} bn"}
-    if target["measure"] == "growth_pct_per_year":
-        base = int(target["base_year"])
-        rate = 100 * float(growth.cagr(float(levels[base]), level, year - base))
-        outcome = {"outcome_value": f"{rate:.3g}", "outcome_unit": "pct per year"}
-    rows = fetched.read(target["reporter"])
-    same = (rows["partner"] == target["partner"]) & (rows["flow"] == target["flow"])
-    url = rows.loc[same & (rows["period_end"].dt.year == year), "url"]
-    outcome |= {"outcome_year": str(year), "met": "yes" if level >= needed else "no"}
-    return target | outcome | {"source_outcome_url": url.iloc[-1] if len(url) else ""}
+    def decided(self) -> curation.Row | None:
+        """Return the row with its outcome, once its year is over and known; without a deadline, once it is reached."""
+        row, levels = self.row, self.levels
+        if row["target_year"]:
+            over = levels[(levels.index == int(row["target_year"])) & (levels.index < self.today.year)]
+        else:
+            over = levels[(levels >= self.needed) & (levels.index > int(row["announced"][:4] or 0))]
+        if over.empty or not self.needed > 0:
+            return None
+        year, level = int(over.index[0]), float(over.iloc[0])
+        outcome = {"outcome_value": f"{level / 1000:.4g}", "outcome_unit": f"{self.currency} bn"}
+        if row["measure"] == "growth_pct_per_year":
+            base = int(row["base_year"])
+            rate = 100 * float(growth.cagr(float(levels[base]), level, year - base))
+            outcome = {"outcome_value": f"{rate:.3g}", "outcome_unit": "pct per year"}
+        rows = fetched.read(row["reporter"])
+        same = (rows["partner"] == row["partner"]) & (rows["flow"] == row["flow"])
+        url = rows.loc[same & (rows["period_end"].dt.year == year), "url"]
+        outcome |= {"outcome_year": str(year), "met": "yes" if level >= self.needed else "no"}
+        return row | outcome | {"source_outcome_url": url.iloc[-1] if len(url) else ""}
