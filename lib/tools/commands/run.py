@@ -114,7 +114,8 @@ def run_one(spec: Path, out: Out = OUT, force: Force = False, timeout: Timeout =
     checked = make_run(asked.notebook, asked.parameters, asked.slug, asked.case, f"{spec.name}: ")
     outcome = execute_one(checked, out, force, timeout)
     _report([outcome], 1, {})
-    sys.exit(bool(outcome.error))
+    if outcome.error:
+        sys.exit(1)
 
 
 def execute_one(run: Any, out: Path, force: bool = False, timeout: float = 600.0) -> Any:
