@@ -179,9 +179,6 @@ def stamp(
 
 def _restamp(path: Path, kernel: str = "python3") -> None:
     """Execute a notebook at its own parameters, clean it, stamp it and write it; a `UserError` leaves it as it was."""
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
-
     from lib.tools.run.execute import run_notebook
 
     # What is committed must not depend on what somebody fetched.
@@ -190,10 +187,9 @@ def _restamp(path: Path, kernel: str = "python3") -> None:
         with tempfile.TemporaryDirectory() as folder:
             notebook = run_notebook(path, {}, kernel, notes=(notes := Path(folder, "opened")), **how)
             opened, _ = freshness.read_opened(notes)
-    except PapermillExecutionError as error:
-        raise UserError(f"{path.name}: {error.ename}: {error.evalue}") from None
-    except (CellTimeoutError, DeadKernelError) as error:
-        raise UserError(f"{path.name}: {str(error).splitlines()[0]}") from None
+    except Exception as error:  # a cell, the kernel: whatever it was
+        said = ": ".join(getattr(error, name) for name in ("ename", "evalue") if hasattr(error, name))
+        raise UserError(f"{path.name}: {said or str(error).splitlines()[0]}") from None
     if elsewhere := [name for name in opened if name.startswith(("~/", "/", PREFIX))]:
         raise UserError(f"{path.name}: it opens {', '.join(elsewhere)}, expected files of the project alone")
     files.write_atomically(path, _cleaned(notebook, freshness.make_stamp(notebook, opened)))
