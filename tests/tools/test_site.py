@@ -294,7 +294,7 @@ def test_a_reading_is_shown_as_its_verdict_or_its_probability(
     outcome: str, probability: float | None, text: str, shade: int | None
 ) -> None:
     (row,) = _goal_rows([_judged("00_a/default", probability, outcome)], _make)
-    parts = context._environment().get_template("parts.html.j2").module
+    parts = context._template("parts.html.j2").module
     cells = [str(parts.chance(row["chances"][name], False)) for name in ("average", "every_year")]
     found = [re.search(r'class="chance (\w*)(?: p(\d+))?">([^<]*)<', cell) for cell in cells]
     shown = [one and one.groups() for one in found]

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
-from functools import cached_property, lru_cache
+from functools import cached_property
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
@@ -62,9 +62,7 @@ class FoundRun:
 
     def _fault(self, hash_of: Callable[[Path], str]) -> str:
         if not self.record:
-            return (
-                "Its journal, run.json, is missing or cannot be read: nobody can say what made these files."
-            )
+            return "Its journal, run.json, is missing or damaged: nobody can say what made these files."
         if self.record["status"] == "failed":
             return str(self.record.get("error") or "It failed; the journal does not say why.")
         written = {name: self.record["outputs"].get(name, "") for name in (NOTEBOOK, RESULT)}
@@ -166,7 +164,7 @@ class Site:
     def page(self, template: str, place: str = "", **values: Any) -> Files:
         """A page at its place, or in the folder of its name; values are escaped unless they are known to be safe HTML."""
         place = place or f"{template}/index.html"
-        made = _environment().get_template(f"{template}.html.j2")
+        made = _template(f"{template}.html.j2")
         html = made.render(site=self, place=place, up="../" * place.count("/"), **values)
         return {place: html.encode()}
 
@@ -176,18 +174,20 @@ def digest(content: Any) -> str:
     return sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
-@lru_cache(maxsize=1)
-def _environment() -> Any:
+_FILTERS = {
+    "digest": digest,
+    "web": web_address,
+    "quoted": shlex.quote,
+    "short": lambda text: text[:12],  # of a hash: enough to compare by eye; the journal has all of it
+    "day": lambda text: f"{date.fromisoformat(text):%-d %B %Y}",
+    "signed": lambda value: "" if value is None else f"{value:+g}".replace("-", "−"),
+}
+
+
+def _template(name: str) -> Any:
     environment = page.environment(_HERE / "templates")
-    environment.filters |= {
-        "digest": digest,
-        "web": web_address,
-        "quoted": shlex.quote,
-        "short": lambda text: text[:12],  # of a hash: enough to compare by eye; the journal has all of it
-        "day": lambda text: f"{date.fromisoformat(text):%-d %B %Y}",
-        "signed": lambda value: "" if value is None else f"{value:+g}".replace("-", "−"),
-    }
-    return environment
+    environment.filters |= _FILTERS
+    return environment.get_template(name)
 
 
 def static_files() -> Files:
