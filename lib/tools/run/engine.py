@@ -10,8 +10,6 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty
 from typing import Any
@@ -136,9 +134,8 @@ class Engine(NBClientEngine):
     def nb_kernel_name(cls, nb: Any, name: str | None = None) -> str:
         """The kernel that was asked for; a warm one instead of the ordinary one of a notebook, or of one without any."""
         own = nb.metadata.get("kernelspec", {}).get("name", kernels.ORDINARY)
-        if name is None and own == kernels.ORDINARY:
-            return kernels.INSTALLED
-        return str(nb_kernel_name(nb, name))
+        is_free = name is None and own == kernels.ORDINARY
+        return kernels.INSTALLED if is_free else str(nb_kernel_name(nb, name))
 
     @classmethod
     def nb_language(cls, nb: Any, language: str | None = None) -> str:
@@ -161,13 +158,24 @@ class Engine(NBClientEngine):
         """Execute in place the notebook that papermill has prepared; `environment` and `arguments` are the kernel's."""
         watch = watch or Watch()
         watch.notebook = nb_man.nb
-        with _kernel_config() as config:
+        where: dict[str, Any] = {
+            "dir": kernels.private_folder(),
+            "prefix": "k-",
+            "ignore_cleanup_errors": True,
+        }
+        with tempfile.TemporaryDirectory(**where) as folder:
+            settings = {"client_class": f"{__name__}.{_KernelClient.__name__}"}
+            # It talks through sockets where no other can listen; the path of one may have about 100 characters.
+            settings |= {
+                "connection_file": f"{folder}/k.json",
+                "transport": "ipc" if os.name == "posix" else "tcp",
+            }
             client = _Client(
                 nb_man,
                 seconds,
                 execution_timeout or CELL_TIMEOUT_SECONDS,
                 watch,
-                config=config,
+                config=Config({"KernelManager": settings}),
                 kernel_name=kernels.find(kernel_name),
                 log=logger,
                 **{name: options.get(name) for name in ("log_output", "stdout_file", "stderr_file")},
@@ -176,15 +184,3 @@ class Engine(NBClientEngine):
                 extra_arguments=["--log-level=ERROR", *arguments],
             )
             client.execute(env=ENVIRONMENT | os.environ | (environment or {}))
-
-
-@contextmanager
-def _kernel_config() -> Iterator[Any]:
-    """Settings of one kernel: it talks through sockets in a folder of its own, where no other can listen."""
-    where: dict[str, Any] = {"dir": kernels.private_folder(), "prefix": "k-", "ignore_cleanup_errors": True}
-    with tempfile.TemporaryDirectory(**where) as folder:
-        settings = {"client_class": f"{__name__}.{_KernelClient.__name__}"}
-        settings["connection_file"] = f"{folder}/k.json"  # a socket's path may have about 100 characters
-        if os.name == "posix":
-            settings["transport"] = "ipc"
-        yield Config({"KernelManager": settings})

@@ -49,7 +49,6 @@ atexit.register(_END.close)
 
 PATIENCE_SECONDS = 3.0  # a server that has not answered by then is given up
 KILL_SECONDS = 1.0  # a kernel that was killed has ended long before
-READY = b"+"  # what a kernel says once it listens
 
 
 @contextmanager
@@ -90,8 +89,7 @@ def install() -> Path:
     """Write the kernelspec ``tradegoals-warm``; the first kernel of a program is an ordinary one and starts a server."""
     if sys.platform != "linux":
         raise UserError(f"warm kernels: found the platform {sys.platform}, expected linux")
-    folder = _installed_folder()
-    _write_spec(folder, "")
+    _write_spec(folder := _installed_folder(), "")
     return folder
 
 
@@ -234,12 +232,14 @@ def _ask(
     finally:
         os.close(handle)
     line.settimeout(None)
-    select([line], [], [], PATIENCE_SECONDS)  # for READY: who calls before is heard a tenth of a second later
+    select(
+        [line], [], [], PATIENCE_SECONDS
+    )  # it listens: who calls before is heard a tenth of a second later
     return _Kernel(line, int(answer))
 
 
 class _Kernel:
-    """A kernel that a server has forked, as a child of `subprocess`: what comes on its line is `READY`, and at its end the end."""
+    """A kernel that a server has forked, as a child of `subprocess`: its line tells that it listens, and by its end that it has ended."""
 
     stdin = stdout = stderr = None
 
@@ -249,17 +249,15 @@ class _Kernel:
 
     def poll(self) -> int | None:
         """1 once it has ended, however it did; None while it runs."""
-        while self.returncode is None and select([self.line], [], [], 0)[0]:
+        return self.wait(0)
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait for its end, or for so many seconds."""
+        while self.returncode is None and select([self.line], [], [], timeout)[0]:
             if not self.line.recv(1):
                 self.send_signal(signal.SIGKILL)  # what it left running
                 self.returncode = 1
                 self.line.close()
-        return self.returncode
-
-    def wait(self, timeout: float | None = None) -> int | None:
-        """Wait for its end, or for so many seconds."""
-        while self.poll() is None and select([self.line], [], [], timeout)[0]:
-            pass
         return self.returncode
 
     def send_signal(self, number: int) -> None:

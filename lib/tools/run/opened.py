@@ -35,22 +35,20 @@ SETTINGS = ("MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DI
 """Environment variables that name folders of programs' settings and caches."""
 
 PR_SET_PDEATHSIG = 1  # prctl(2): a signal as soon as the thread that started this process is no more
-State = tuple[int, int, int]
 
 
 def start_line(folder: str, notes: str, megabytes: float = 0) -> str:
     """The line of Python that a kernel runs at its start; it leaves no name behind."""
-    given = f"{folder!r}, {notes!r}, {megabytes}"
-    return f"import lib.tools.run.opened as _opened; _opened.note({given}); del _opened"
+    call = f"_opened.note({folder!r}, {notes!r}, {megabytes})"
+    return f"import lib.tools.run.opened as _opened; {call}; del _opened"
 
 
-def state_of(path: str) -> State | None:
+def state_of(path: str) -> tuple[int, int, int] | None:
     """What changes when a file is written; None where there is no file. It is compared, never kept."""
-    try:
+    with suppress(OSError, ValueError):
         status = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
+        return status.st_ino, status.st_mtime_ns, status.st_size
+    return None
 
 
 def note(folder: str, notes: str, megabytes: float = 0) -> None:
@@ -76,7 +74,7 @@ def note(folder: str, notes: str, megabytes: float = 0) -> None:
     seen: set[str] = set()
     made: set[str] = set()
 
-    def write(name: str, state: State | None) -> None:
+    def write(name: str, state: tuple[int, int, int] | None) -> None:
         if name not in seen:
             seen.add(name)
             os.write(file, (json.dumps([name, state]) + "\n").encode())
@@ -127,10 +125,9 @@ def note(folder: str, notes: str, megabytes: float = 0) -> None:
 
 def _real(given: Any) -> str | None:
     """The real path of what was opened; None if it is none."""
-    try:
+    with suppress(TypeError, ValueError, OSError):
         return os.path.realpath(os.fsdecode(given))
-    except (TypeError, ValueError, OSError):
-        return None
+    return None
 
 
 def _counting(data: str) -> Callable[[str], bool]:

@@ -11,7 +11,6 @@ an ordinary kernel. What all kernels of a server share is the seed of Python's s
 
 import fcntl
 import gc
-import importlib
 import importlib.util
 import io
 import json
@@ -29,16 +28,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-PRELOAD = """
-numpy pandas pandas.io.formats.style pyarrow.pandas_compat pyarrow.parquet scipy.special scipy.stats
-matplotlib.pyplot matplotlib.backends.backend_agg seaborn statsmodels.api scoringrules yaml
-pydantic tornado.platform.asyncio
-IPython.core.completerlib IPython.core.debugger IPython.core.logger IPython.core.oinspect IPython.core.pylabtools
-IPython.extensions.storemagic ipykernel.debugger ipykernel.kernelapp faulthandler sqlite3
-PIL.BmpImagePlugin PIL.GifImagePlugin PIL.JpegImagePlugin PIL.PpmImagePlugin PIL.PngImagePlugin
-pandas.io.formats.html pandas.io.formats.string pandas.core.reshape.reshape pyarrow.dataset pyarrow.vendored.version
-matplotlib.patheffects
-"""
+PRELOAD = Path(__file__).with_name("preload.txt").read_text(encoding="utf-8")
 # What notebooks and kernels import. Not the inline backend: loaded outside a shell it shows no figure, ever.
 
 READ_ONCE = """
@@ -149,8 +139,7 @@ def _preload(parent: int, with_library: bool) -> _Server:
     import matplotlib
 
     matplotlib.rcParams["backend"] = INLINE_BACKEND  # looks once for all packages that have a backend
-    loaded = list(sys.modules.values())
-    modules = [path for module in loaded if (path := getattr(module, "__file__", None))]
+    modules = [path for one in list(sys.modules.values()) if (path := getattr(one, "__file__", None))]
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, what the kernels share
     added = {name: value for name, value in os.environ.items() if name not in before}
@@ -188,11 +177,10 @@ def _import_library() -> None:
 
 def _fingerprint(path: str) -> tuple[int, int] | None:
     """Time of change and size: of a file, or of a folder, which changes when a package comes or goes."""
-    try:
+    with suppress(OSError):
         status = os.stat(path)  # noqa: PTH116 - thousands of files for each kernel
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size
+        return status.st_mtime_ns, status.st_size
+    return None
 
 
 def _unfit(request: Any, environment: dict[str, str]) -> str | None:
