@@ -169,7 +169,8 @@ def test_whatever_the_bytes_yaml_is_a_value_or_a_users_mistake(content: bytes) -
     [
         ('{"a": 1, "a": 2}', 'the key "a" a second time'),
         ('{"a": {"b": 1, "b": 1}}', 'the key "b" a second time'),
-        ('{"a": NaN}', "NaN is no number"),
+        ('{"a": NaN}', "float values are not JSON"),
+        ('{"a": 1e999}', "float values are not JSON"),
         ('{"a": "\\ud800"}', "surrogates not allowed"),
         ("[" * 100_000, "nested too deep"),
         ("9" * 5000, "digits"),
@@ -194,7 +195,7 @@ def test_json_that_says_two_things_or_none_is_refused(tmp_path: Path, text: str 
         read_json,
         results_table.read,
         fetched.read_file,
-        author.read_notebook,
+        author._read_notebook,
         matrix.expand,
         tables.check_table,
     ],

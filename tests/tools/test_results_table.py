@@ -20,7 +20,7 @@ from lib import package, results
 from lib.errors import UserError
 from lib.research.files import write_atomically
 from lib.tools.cli import main
-from lib.tools.commands.results import as_text
+from lib.tools.commands.results import _as_text
 from lib.tools.run import freshness, results_table
 from lib.tools.run.results_table import COLUMNS, TABLE, merge, read_table
 
@@ -373,7 +373,7 @@ def test_a_long_table_is_cut_and_says_so(out: Path) -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_no_line_is_wider_than_the_terminal(out: Path, width: int) -> None:
-    lines = as_text(read_table(out), width).splitlines()
+    lines = _as_text(read_table(out), width).splitlines()
     assert max(map(len, lines)) <= width
 
 
