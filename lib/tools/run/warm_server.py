@@ -104,11 +104,20 @@ def _main() -> None:
     os.umask(0o077)
     parent, packages = int(sys.argv[2]), sys.argv[3:]
     server = _preload(parent, "lib" in packages)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for kernels: their lines tell of their ends
+    signal.signal(signal.SIGCHLD, _bury)
     if request := server.serve(parent):
         _run_kernel(request, server)
     else:
         os._exit(0)  # the usual way would take all apart that was loaded
+
+
+def _bury(*_: Any) -> None:
+    """Kill what kernels that have ended left running, before the wait: until then nobody else can have their numbers."""
+    with suppress(ChildProcessError):
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            with suppress(OSError):
+                os.killpg(ended.si_pid, signal.SIGKILL)
+            os.waitpid(ended.si_pid, 0)
 
 
 def _preload(parent: int, with_library: bool) -> _Server:
