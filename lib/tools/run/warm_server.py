@@ -65,7 +65,7 @@ class _Server:
         return None
 
     def admit(self) -> Any:
-        """The next request, with the `line` to who asks and its `streams`; None, after a word, if it must not be served."""
+        """The next request, with the `line` to who asks, its `streams`, and why it must not be served, if so; or None."""
         line, _ = self.listener.accept()
         line.settimeout(WAIT_SECONDS)
         try:
@@ -79,23 +79,26 @@ class _Server:
         if changed := self.changed_file():  # for good: leave the folder to a new server
             Path("socket").unlink(missing_ok=True)
             self.listener.close()
-        if not (reason := changed or _unfit(request, self.environment)):
-            return request
-        with suppress(OSError):
-            line.sendall(f"{reason} differs from what the server has loaded".encode())
-        _close(request)
-        return None
+        request.reason = changed or _unfit(request, self.environment)
+        return request
 
     def is_fork(self, request: Any) -> bool:
-        """Whether this is now the new kernel, where nothing of the server stays open, or still the server."""
+        """Whether this is now the new kernel, where nothing of the server stays open; or still the server."""
         pid = -1
-        with suppress(OSError):  # no memory, or too many processes; an empty answer is a no
-            pid = os.fork()
+        with suppress(
+            OSError
+        ):  # who asks has gone; or no memory, or too many processes: an empty answer is a no
+            if request.reason:
+                request.line.sendall(f"{request.reason} differs from what the server has loaded".encode())
+            else:
+                pid = os.fork()
         if pid == 0:
             self.listener.close()
-        else:
-            _close(request)
-        return pid == 0
+            return True
+        request.line.close()
+        for stream in request.streams:
+            os.close(stream)
+        return False
 
 
 def _main() -> None:
@@ -208,13 +211,6 @@ def _unfit(request: Any, environment: dict[str, str]) -> str | None:
         if is_module and getattr(sys.modules.get(path.name), "__file__", None) != own:
             return path.name
     return None
-
-
-def _close(request: Any) -> None:
-    """Close what came with a request, but for the kernel that it has."""
-    request.line.close()
-    for stream in request.streams:
-        os.close(stream)
 
 
 def _run_kernel(request: Any, server: _Server) -> None:
