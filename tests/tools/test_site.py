@@ -479,7 +479,7 @@ def test_markup_from_anywhere_is_shown_as_text(tmp_path: Path, monkeypatch: pyte
     | st.tuples(st.sampled_from(NASTY), st.text(), st.sampled_from(NASTY)).map("".join)
 )
 def test_no_text_becomes_markup_that_runs(text: str) -> None:
-    for html in (paging.from_markdown(text, NO_LINKS), paging.clean(text, NO_LINKS)):
+    for html in (paging.from_markdown(text, NO_LINKS), paging._clean(text, NO_LINKS)):
         found = _Tags(str(html))
         for tag, attributes in found.tags:
             assert tag in paging.TAGS
@@ -553,7 +553,7 @@ def test_a_frame_survives_html_and_csv(rows: list[list[str]]) -> None:
     frame = pd.DataFrame(rows, columns=["a", "b", "c"])
     (piece,) = paging.split(frame.to_html(index=False, escape=True, na_rep=""))
     assert isinstance(piece, list)
-    grid = paging.make_grid(piece, NO_LINKS)
+    grid = paging._make_grid(piece, NO_LINKS)
     assert grid is not None
     kept = [list(map(inert, row)) for row in rows]
     assert list(csv.reader(io.StringIO(grid.to_csv()))) == [["a", "b", "c"], *kept]
@@ -564,7 +564,7 @@ def test_text_around_a_table_and_wide_cells_are_kept() -> None:
         "<p>before</p><table><tr><th colspan=2>x</th></tr><tr><td>1</td><td>2</td></tr></table>after"
     )
     assert [type(piece) for piece in pieces] == [str, list, str]
-    grid = paging.make_grid(pieces[1], NO_LINKS)  # type: ignore[arg-type]
+    grid = paging._make_grid(pieces[1], NO_LINKS)  # type: ignore[arg-type]
     assert grid is not None
     assert (grid.header, grid.to_csv()) == (["x", ""], "x,\n1,2\n")
 
@@ -579,7 +579,7 @@ def test_text_around_a_table_and_wide_cells_are_kept() -> None:
     ],
 )
 def test_columns_of_numbers_are_recognised(texts: list[str], is_number: bool) -> None:
-    assert paging.is_numeric(tuple(paging.Cell(text) for text in texts)) is is_number
+    assert paging._is_numeric(tuple(paging.Cell(text) for text in texts)) is is_number
 
 
 # --- Published whole

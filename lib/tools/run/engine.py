@@ -23,6 +23,7 @@ from papermill.log import logger
 from papermill.utils import nb_kernel_name
 from traitlets.config import Config
 
+from lib.errors import UserError
 from lib.tools.run import kernels
 
 TIMEOUT_SECONDS, CELL_TIMEOUT_SECONDS = 600.0, 300  # of a run, of a cell
@@ -39,10 +40,6 @@ ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THR
 
 logger.addHandler(logging.NullHandler())  # what goes wrong is raised, and not also said on the terminal
 LOOK_SECONDS = 1.0  # how often to see whether a kernel that does not answer is still alive
-
-
-class OutputLimitError(Exception):
-    """A run has printed more than a page can hold."""
 
 
 class StoppedError(Exception):
@@ -121,7 +118,7 @@ class _Client(PapermillNotebookClient):
         except DeadKernelError:
             if self.seen_bytes > MOST_OUTPUT_BYTES:
                 most = f"{MOST_OUTPUT_BYTES / 1e6:g} MB"
-                raise OutputLimitError(f"found more than {most} of output, expected less") from None
+                raise UserError(f"found more than {most} of output, expected less") from None
             raise
         finally:
             RUNNING.discard(self)

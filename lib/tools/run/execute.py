@@ -194,8 +194,10 @@ def _publish(notebook: Any, folder: Path) -> None:
 
 
 def _in_words(error: Exception) -> str:
-    """A failure in words: of a cell what it said, else the first line."""
+    """A failure in words: of a cell what it said, else the first line, with the name of what nobody put into words."""
     said = (str(error).splitlines() or [""])[0]
+    if isinstance(error, UserError):
+        return said
     return f"{getattr(error, 'ename', type(error).__name__)}: {getattr(error, 'evalue', said)}"
 
 

@@ -140,12 +140,7 @@ def from_notebook(notebook: Mapping[str, Any]) -> Result | None:
 def result_of(outcome: Outcome) -> Result | None:
     """The record of an outcome, from its folder; None where its run failed, or makes none."""
     path = outcome.folder / RESULT
-    return None if outcome.error or not path.exists() else read(path)
-
-
-def read(path: Path) -> Result:
-    """Read a `result.json`; a damaged one is an error that names the file."""
-    return _parsed(read_json(path), path.name)
+    return None if outcome.error or not path.exists() else _parsed(read_json(path), path.name)
 
 
 def _parsed(record: Any, where: str) -> Result:
