@@ -395,7 +395,7 @@ def test_a_mistake_is_told(out: Path, arguments: list[str], message: str) -> Non
 def test_a_missing_damaged_or_empty_table_is_told(tmp_path: Path) -> None:
     assert "found no table" in ask(tmp_path).output and ask(tmp_path).exit_code == 2
     (tmp_path / TABLE).write_bytes(b"PAR1 cut short")
-    assert "found no readable table" in ask(tmp_path).output and ask(tmp_path).exit_code == 2
+    assert "found no table that can be read" in ask(tmp_path).output and ask(tmp_path).exit_code == 2
     pq.write_table(pa.table({"a": [1]}), tmp_path / TABLE)
     assert "other columns" in ask(tmp_path).output
     empty = ask(tmp_path, "--merge")

@@ -30,7 +30,6 @@ for _name in ("rfc3987_syntax", "black"):
 import nbformat
 import papermill
 import psutil
-from nbformat import v4
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import remove_error_markers
 
@@ -241,9 +240,6 @@ def _outcome(future: Future[Outcome], run: Run, out: Path) -> Outcome:
 @contextmanager
 def threads(at_once: int) -> Iterator[Executor]:
     """So many threads for runs; after an exception the kernels of those that go are killed, and no more start."""
-    page.to_page(
-        v4.new_notebook(cells=[v4.new_code_cell("1")]), ""
-    )  # two threads must not load pygments at once
     # They hear no Ctrl-C, which is for the main thread.
     mute = () if sys.platform == "win32" else (signal.pthread_sigmask, (signal.SIG_BLOCK, {signal.SIGINT}))
     executor = ThreadPoolExecutor(at_once, "run", *mute)

@@ -40,7 +40,6 @@ _SERVER = "tradegoals_server"
 """Where a kernelspec says in which folder its server is; nothing there means one of the process that asks."""
 
 _SCRIPT = Path(__file__).with_name("warm_server.py")
-_MOST_STARTS = 20
 _PREFIX = "tradegoals-"
 _LONGEST_PLACE = 50  # the path of a socket may have about 100 characters, and our folders need the rest
 _START_SECONDS = 60.0
@@ -48,7 +47,6 @@ _END = ExitStack()  # what this process has to end with it
 atexit.register(_END.close)
 
 PATIENCE_SECONDS = 3.0  # a server that has not answered by then is given up
-KILL_SECONDS = 1.0  # a kernel that was killed has ended long before
 
 
 @contextmanager
@@ -118,7 +116,7 @@ def _server(*packages: str) -> Iterator[tuple[str, threading.Event]]:
     ready, lock, over = threading.Event(), threading.Lock(), threading.Event()
 
     def keep() -> None:
-        for number in range(_MOST_STARTS):
+        for number in range(20):
             with lock:
                 if over.is_set():
                     return
@@ -199,7 +197,7 @@ class Provisioner(LocalProvisioner):
         await super().kill(restart)
         if self.process:
             with suppress(TimeoutExpired):
-                self.process.wait(KILL_SECONDS)
+                self.process.wait(1.0)  # it has ended long before
 
 
 def _ask(

@@ -66,7 +66,6 @@ def _model_of(notebook: str) -> type[cases.Case]:
 # --- what runs.yml may hold ---
 
 RUNS_FILE, SCHEMA_FILE = "runs.yml", "runs.schema.json"
-Values = dict[str, str]
 
 _SHAPE = Path(__file__).with_name(SCHEMA_FILE).read_text(encoding="utf-8")
 """What may stand on each level of the file, and what it does; descriptions of entries say what is expected."""
@@ -215,7 +214,7 @@ def _runs_of(name: str, layers: list[dict[str, Any]]) -> tuple[list[Run], dict[s
     return list(runs.values()), left_out, faults
 
 
-def _combinations(case: dict[str, Any]) -> list[tuple[Values, Values]]:
+def _combinations(case: dict[str, Any]) -> list[tuple[dict[str, str], dict[str, str]]]:
     """Every combination: all its values, and those of axes and includes, which name it."""
     axes = [
         [entry if isinstance(entry, dict) else {axis: entry} for entry in entries]

@@ -34,8 +34,6 @@ SYSTEM = ("/proc", "/sys", "/dev", "/run", "/etc", "/usr/lib", "/usr/share", "/S
 SETTINGS = ("MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
 """Environment variables that name folders of programs' settings and caches."""
 
-PR_SET_PDEATHSIG = 1  # prctl(2): a signal as soon as the thread that started this process is no more
-
 
 def start_line(folder: str, notes: str, megabytes: float = 0) -> str:
     """The line of Python that a kernel runs at its start; it leaves no name behind."""
@@ -66,8 +64,8 @@ def note(folder: str, notes: str, megabytes: float = 0) -> None:
     if sys.platform == "linux" and os.environ.get("JPY_PARENT_PID") == str(os.getppid()):  # no warm one
         import ctypes
 
-        # The thread that follows a run starts its kernel, and outlives it, unless all are killed.
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        # PR_SET_PDEATHSIG: the thread that follows a run starts its kernel, and outlives it, unless all are killed.
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     # Kept open from the start: notes are taken even where a cell changes folder, limits or rights.
     file = os.open(notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     counts = _counting(os.path.realpath(folder) + os.sep)

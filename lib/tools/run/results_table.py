@@ -60,9 +60,6 @@ def merge(out: Path) -> list[str]:
 def read_table(out: Path) -> pd.DataFrame:
     """Read `out`/results.parquet, columns as in `COLUMNS`; where there is none, or it is damaged, say how to make it."""
     path = out / TABLE
-    if not path.exists():
-        how = f"`tradegoals results --merge` makes it of the runs in {out / 'runs'}, as `tradegoals run` does"
-        raise UserError(f"{path}: found no table, expected one; {how}")
     try:
         # Opened here, not by name: a name would be taken as a pattern of a partitioned data set.
         expect_plain(path)
@@ -73,8 +70,9 @@ def read_table(out: Path) -> pd.DataFrame:
         if _digest(table) != (table.schema.metadata or {}).get(DIGEST):
             raise OSError("a value is not what was written")
     except (OSError, ValueError, pa.ArrowException) as error:
-        found = f"found no readable table ({str(error).splitlines()[0]})"
-        raise UserError(f"{path}: {found}; `tradegoals results --merge` makes it anew") from None
+        found = f"found no table that can be read ({str(error).splitlines()[0]})"
+        how = "`tradegoals results --merge` makes it of all runs, as `tradegoals run` does"
+        raise UserError(f"{path}: {found}; {how}") from None
     return table.to_pandas().astype({name: "Int64" for name, kind in COLUMNS.items() if kind == "int32"})
 
 

@@ -65,7 +65,7 @@ class _Server:
         return None
 
     def admit(self) -> Any:
-        """The next request, with the `line` to who asks and its `streams`; None, after a word, if it must not be served."""
+        """The next request, with the `line` to who asks, its `streams`, and why it must not be served, if so; or None."""
         line, _ = self.listener.accept()
         line.settimeout(WAIT_SECONDS)
         try:
@@ -79,23 +79,26 @@ class _Server:
         if changed := self.changed_file():  # for good: leave the folder to a new server
             Path("socket").unlink(missing_ok=True)
             self.listener.close()
-        if not (reason := changed or _unfit(request, self.environment)):
-            return request
-        with suppress(OSError):
-            line.sendall(f"{reason} differs from what the server has loaded".encode())
-        _close(request)
-        return None
+        request.reason = changed or _unfit(request, self.environment)
+        return request
 
     def is_fork(self, request: Any) -> bool:
-        """Whether this is now the new kernel, where nothing of the server stays open, or still the server."""
+        """Whether this is now the new kernel, where nothing of the server stays open; or still the server."""
         pid = -1
-        with suppress(OSError):  # no memory, or too many processes; an empty answer is a no
-            pid = os.fork()
+        with suppress(
+            OSError
+        ):  # who asks has gone; or no memory, or too many processes: an empty answer is a no
+            if request.reason:
+                request.line.sendall(f"{request.reason} differs from what the server has loaded".encode())
+            else:
+                pid = os.fork()
         if pid == 0:
             self.listener.close()
-        else:
-            _close(request)
-        return pid == 0
+            return True
+        request.line.close()
+        for stream in request.streams:
+            os.close(stream)
+        return False
 
 
 def _main() -> None:
@@ -104,11 +107,20 @@ def _main() -> None:
     os.umask(0o077)
     parent, packages = int(sys.argv[2]), sys.argv[3:]
     server = _preload(parent, "lib" in packages)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for kernels: their lines tell of their ends
+    signal.signal(signal.SIGCHLD, _bury)
     if request := server.serve(parent):
         _run_kernel(request, server)
     else:
         os._exit(0)  # the usual way would take all apart that was loaded
+
+
+def _bury(*_: Any) -> None:
+    """Kill what kernels that have ended left running, before the wait: until then nobody else can have their numbers."""
+    with suppress(ChildProcessError):
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            with suppress(OSError):
+                os.killpg(ended.si_pid, signal.SIGKILL)
+            os.waitpid(ended.si_pid, 0)
 
 
 def _preload(parent: int, with_library: bool) -> _Server:
@@ -199,13 +211,6 @@ def _unfit(request: Any, environment: dict[str, str]) -> str | None:
         if is_module and getattr(sys.modules.get(path.name), "__file__", None) != own:
             return path.name
     return None
-
-
-def _close(request: Any) -> None:
-    """Close what came with a request, but for the kernel that it has."""
-    request.line.close()
-    for stream in request.streams:
-        os.close(stream)
 
 
 def _run_kernel(request: Any, server: _Server) -> None:
