@@ -182,11 +182,6 @@ def is_part_of_year(title: str) -> bool:
     return part or WORDS["share_of_year"].search(title.casefold()) is not None
 
 
-def _fiscal_span(year: int, month: int) -> str:
-    """The twelve months from a month of a year on; a calendar year where that is January."""
-    return f"{year}" if month == 1 else f"{year}-{month:02}..{year + 1}-{month - 1:02}"
-
-
 def october(texts: Iterable[str]) -> dict[str, str]:
     """Of months stored as numbers, 2023.1 by what it means beside the others: October beside 2023.09, January beside 2023.9."""
     texts = [*texts]
@@ -241,8 +236,8 @@ def _fiscal(text: str, kinds: dict[str, str], axis: Period) -> str:
     if alone and axis.fiscal_label is None:
         expected = "`fiscal_label`, start or end: which of its two years it is called by"
         raise ValueError(expected, found, "fiscal_label")
-    year = int(kinds.get("F") or kinds.get("f") or kinds["A"])
-    return _fiscal_span(year - (alone and axis.fiscal_label == "end"), axis.fiscal)
+    year = int(kinds.get("F") or kinds.get("f") or kinds["A"]) - (alone and axis.fiscal_label == "end")
+    return f"{year}" if axis.fiscal == 1 else f"{year}-{axis.fiscal:02}..{year + 1}-{axis.fiscal - 1:02}"
 
 
 # --- flows and places ---
