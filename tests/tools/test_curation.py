@@ -86,7 +86,7 @@ def lines_of(path: Path) -> list[str]:
 # --- data add ---
 
 
-def test_a_figure_is_one_more_line_in_its_place_and_the_data_stay_in_order(own_data):
+def test_a_figure_is_one_more_line_in_its_place_and_the_data_stay_in_order(own_data, undoubted):
     before = lines_of(own_data / "figures.csv")
     result = add("--yes")
     assert result.exit_code == 0, result.output
