@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from nbval.plugin import IPyNbFile
 from xdist.scheduler import LoadScopeScheduling
 
 from lib.tools.run import freshness, kernels
@@ -28,8 +27,9 @@ freshness._run_versions = functools.cache(freshness._run_versions)
 # No test switches the machine off; whoever looks for a fault in here puts one in its place.
 os.fsync = lambda descriptor: None
 
-# Writes what `python -m tests.bench.slowest` prints.
-pytest_plugins = ["tests.bench.slowest"]
+# nbval imports jsonschema, so it comes here, after the line above, and not with the options. The other writes what
+# `python -m tests.bench.slowest` prints.
+pytest_plugins = ["nbval.plugin", "tests.bench.slowest"]
 
 # Not executed: the outline to copy.
 collect_ignore_glob = ["notebooks/template.ipynb"]
@@ -65,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
     """Leave the result row out of the comparison of outputs."""
-    if isinstance(collector, IPyNbFile):
+    if hasattr(collector, "skip_compare"):  # nbval's, of a notebook
         collector.skip_compare += (RESULT_MIME,)
 
 
@@ -175,7 +175,7 @@ def warm_only(warm_kernel: str) -> Iterator[None]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Fork the kernels of notebooks from one server; with `--nbval-kernel-name=python3` each starts by itself."""
-    if isinstance(item.parent, IPyNbFile) and not item.config.option.nbval_kernel_name:
+    if item.path.suffix == ".ipynb" and not item.config.option.nbval_kernel_name:
         item.config.option.nbval_kernel_name = name_of_warm_kernels()
 
 

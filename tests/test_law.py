@@ -106,11 +106,12 @@ def test_gaussians_make_the_student_t(df, error):
     assert np.abs(found - stats.t.cdf(x, df)).max() < error
 
 
+@exhaustive
 def test_the_sum_is_a_mixture_of_two_student_t():
     """On average: (1 − share)·t(df) + share·t(df₀), to 1e-5 but for the classes whose df is below 2."""
     worst = {}
-    for seed, row in enumerate(ROWS):
-        prior = kept_prior(row)
+    for seed in some(range(len(ROWS)), 5):
+        prior = kept_prior(ROWS[seed])
         of = posterior(own_rates(seed, prior, seed % 12), prior)
         x = np.linspace(-8, 8, 81) * np.sqrt(prior.variance)
         share = law.CLASS_SHARE

@@ -150,7 +150,7 @@ def test_no_number_that_is_none_gets_in(tmp_path: Path, value: float) -> None:
         results.ReadingResult(reading="average", outcome="open", reason="", needed_rate=value)
     path = tmp_path / "result.json"
     path.write_text(json.dumps(SOME.model_dump(mode="json") | {"estimates": [estimate]}))
-    with pytest.raises(UserError, match=r"result\.json: found no valid JSON \(-?\w+ is no number\)"):
+    with pytest.raises(UserError, match=r"result\.json: found no valid JSON \(.* float values are not JSON"):
         results_table.read(path)
 
 

@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sampling import thorough
 
 from lib import economies, spoken
 from lib.analysis import question
@@ -352,7 +353,7 @@ ANY_TEXT = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 if thorough() else 60)
 @given(text=ANY_TEXT)
 def test_any_text_is_understood_or_refused_on_one_line_at_once(text):
     readers = (spoken.read_goal, spoken.read_day, read_unit, read_question)

@@ -105,9 +105,15 @@ def laws(found: pd.DataFrame, origin: int) -> pd.DataFrame:
     return found[found["origin"] == origin].set_index("model")[["location", "scale", "df"]]
 
 
-def test_nothing_after_the_origin_enters_a_forecast_that_claims_not_to_know_it():
+@pytest.fixture(scope="module")
+def found() -> pd.DataFrame:
+    """The forecasts of the record with slope 0.5."""
+    return movers.forecasts(*record(slope=0.5))
+
+
+def test_nothing_after_the_origin_enters_a_forecast_that_claims_not_to_know_it(found):
     level, drivers = record(slope=0.5)
-    before = laws(movers.forecasts(level, drivers), 2016)
+    before = laws(found, 2016)
     rng = np.random.default_rng(9)
     level.loc[2017:] *= np.exp(rng.standard_normal(len(level.loc[2017:])))
     drivers.loc[2017:] += rng.standard_normal(drivers.loc[2017:].shape)
@@ -118,19 +124,19 @@ def test_nothing_after_the_origin_enters_a_forecast_that_claims_not_to_know_it()
     assert (after.loc[told, "location"] != before.loc[told, "location"]).all()
 
 
-def test_foresight_is_of_the_next_year_alone():
+def test_foresight_is_of_the_next_year_alone(found):
     level, drivers = record(slope=0.5)
-    before = laws(movers.forecasts(level, drivers), 2016)
+    before = laws(found, 2016)
     drivers.loc[2018:] += 3
     level.loc[2017:] *= 2
     pd.testing.assert_frame_equal(laws(movers.forecasts(level, drivers), 2016), before)
 
 
-def test_forecasts_are_those_of_statsmodels():
+def test_forecasts_are_those_of_statsmodels(found):
     from statsmodels.regression.linear_model import OLS
 
     level, drivers = record(slope=0.5)
-    found = laws(movers.forecasts(level, drivers), 2019).loc["oil, foresight"]
+    found = laws(found, 2019).loc["oil, foresight"]
     growth = np.log(level).diff().loc[2002:2019]
     fitted = OLS(growth, drivers.loc[:2019, ["oil"]].assign(const=1.0)).fit()
     told = fitted.get_prediction([[drivers.loc[2020, "oil"], 1.0]])

@@ -1,5 +1,7 @@
 """The model over the register: the ridge regression against references, and no target teaches itself."""
 
+import functools
+from collections.abc import Callable
 from datetime import date
 
 import numpy as np
@@ -29,6 +31,17 @@ def resolved() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def rows(resolved: pd.DataFrame) -> pd.DataFrame:
     return register.features(resolved, load_targets())
+
+
+@pytest.fixture(scope="module")
+def scores(rows: pd.DataFrame) -> pd.DataFrame:
+    return scored._score(rows)
+
+
+@pytest.fixture(scope="module")
+def predicted(rows: pd.DataFrame) -> Callable[[str], pd.DataFrame]:
+    """The odds of a scheme."""
+    return functools.cache(lambda scheme: scored._predictions(rows, scheme))
 
 
 def simulated(n: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -64,11 +77,11 @@ def test_a_goal_of_a_sector_or_below_its_base_is_left_out(changes: dict, why: st
     assert register.left_out(pd.DataFrame([goal | changes])).tolist() == [why]
 
 
-def test_no_goal_that_is_left_out_is_scored() -> None:
+def test_no_goal_that_is_left_out_is_scored(resolved: pd.DataFrame) -> None:
     targets = load_targets()
     out = set(targets.loc[register.left_out(targets) != "", "target_id"])
     assert {"KR-AGRI-2015-7.7bn", "LA-EXP-2019-5516mn", "LK-2020-9.5bn-goods"} <= out
-    assert not out & set(register.score_register(targets)["target_id"])
+    assert not out & set(resolved["target_id"])
 
 
 # The regression
@@ -137,9 +150,8 @@ def test_stretch_is_the_probability_of_the_forecast_in_other_words(rows):
 # The pull
 
 
-def test_the_pull_learns_from_what_was_resolved_before_alone():
-    targets = load_targets()
-    before = register.score_register(targets)
+def test_the_pull_learns_from_what_was_resolved_before_alone(resolved):
+    targets, before = load_targets(), resolved
     known = before.merge(targets[["target_id", "outcome_year"]], on="target_id")
     early = (before["announced"] <= 2012).to_numpy()
     late = targets["outcome_year"] >= 2012
@@ -177,8 +189,8 @@ def test_no_outcome_of_the_scored_targets_enters(rows, scheme):
     assert not np.allclose(before["model"], after["model"])
 
 
-def test_what_was_not_resolved_at_announcement_does_not_enter(rows):
-    before = scored._predictions(rows, "known at announcement")
+def test_what_was_not_resolved_at_announcement_does_not_enter(rows, predicted):
+    before = predicted("known at announcement")
     early = rows["announced"] <= 2012
     late = rows["resolved"] >= 2012
     turned = rows.assign(met=rows["met"].where(~late, 1 - rows["met"]))
@@ -186,8 +198,8 @@ def test_what_was_not_resolved_at_announcement_does_not_enter(rows):
     pd.testing.assert_frame_equal(before[early], after[early])
 
 
-def test_the_first_targets_get_the_share_known(rows):
-    odds = scored._predictions(rows, "known at announcement")
+def test_the_first_targets_get_the_share_known(rows, predicted):
+    odds = predicted("known at announcement")
     first = rows["announced"] == rows["announced"].min()
     assert (odds.loc[first, "model"] == odds.loc[first, "base rate"]).all()
     assert odds.loc[first, "base rate"].iloc[0] == 0.5  # nothing was resolved: Jeffreys
@@ -207,9 +219,8 @@ def test_bounds_are_wider_where_clusters_share_a_shock():
     assert width[1] == pytest.approx(2 * 1.645 * alone.std() / np.sqrt(300), rel=0.3)
 
 
-def test_scores_are_those_of_the_predictions(rows):
-    table = scored._score(rows).set_index(["scheme", "forecast"])
-    odds = scored._predictions(rows, "other due years")
+def test_scores_are_those_of_the_predictions(rows, scores, predicted):
+    table, odds = scores.set_index(["scheme", "forecast"]), predicted("other due years")
     brier = ((odds["model"] - rows["met"]) ** 2).mean()
     row = table.loc[("other due years", "model")]
     assert row["brier"] == pytest.approx(brier)
@@ -221,9 +232,9 @@ def test_scores_are_those_of_the_predictions(rows):
     assert (table.xs("half", level="forecast")["brier"] == 0.25).all()
 
 
-def test_the_kept_tables_are_those_computed_now(rows):
+def test_the_kept_tables_are_those_computed_now(rows, scores):
     for name, table in (
-        ("register_model.csv", scored._score(rows)),
+        ("register_model.csv", scores),
         ("register_effects.csv", scored._effects(rows)),
     ):
         kept = read_kept(name)

@@ -104,10 +104,15 @@ def test_a_contest_is_won_only_where_luck_of_the_years_cannot_explain_it():
     assert alone == "level" and apart.estimate == pytest.approx(-0.1)
 
 
-@pytest.mark.parametrize("common", [0.1, 0.3, 0.7])
-def test_the_worst_of_fifteen_calibrated_years_is_that_of_simulations(common):
+@pytest.fixture(scope="module")
+def drawn():
     rng = np.random.default_rng(6)
-    shock, own = rng.standard_normal((1000, 15, 1)), rng.standard_normal((1000, 15, 400))
+    return rng.standard_normal((1000, 15, 1)), rng.standard_normal((1000, 15, 400))
+
+
+@pytest.mark.parametrize("common", [0.1, 0.3, 0.7])
+def test_the_worst_of_fifteen_calibrated_years_is_that_of_simulations(common, drawn):
+    shock, own = drawn
     z = np.sqrt(common) * shock + np.sqrt(1 - common) * own
     worst = (np.abs(z) < 1.2816).mean(axis=2).min(axis=1)
     expected = scores._worst_expected(common, 15)
@@ -139,7 +144,7 @@ def test_reliability_shows_overconfidence():
 
 
 def test_reliability_bands_are_wider_when_years_share_a_shock():
-    p, _, year = forecasts(3)
+    p, _, year = forecasts(3, n=5000)
     rng = np.random.default_rng(4)
     shock = rng.uniform(-0.3, 0.3, size=10)
     happened = (rng.uniform(size=p.size) < np.clip(p + shock[year], 0, 1)).astype(float)
@@ -229,7 +234,7 @@ def test_the_brier_table_is_sorted_and_its_skill_is_over_the_long_base_rate():
 
 @exhaustive
 def test_every_case_gives_tables_without_gaps():
-    for case in some(cases(), 7):
+    for case in some(cases(), 20):
         tables = [made("05", "table", rows=average(case)), scores.intervals(case)]
         assert all(len(table) and table.notna().all(axis=None) for table in tables), case.title()
         worst = scores.worst_origin(case)

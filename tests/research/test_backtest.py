@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from cells import made
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from sampling import dear
 
 from lib import law, reference
 from lib.analysis import register
@@ -40,7 +41,7 @@ def corrupt(levels: Levels, origin: int, seed: int) -> Levels:
 # No leak
 
 
-@settings(max_examples=10, deadline=None)
+@dear
 @given(st.integers(0, 2**32 - 1), st.integers(2006, 2015))
 def test_forecasts_and_base_rates_know_nothing_after_the_origin(seed, origin):
     clean = panel()
@@ -136,8 +137,8 @@ def test_forecasts_are_calibrated_where_the_model_is_nearly_true():
 def test_crps_is_the_integral_of_squared_errors():
     of = law.posterior([0.1, 0.3, -0.2, 0.15, 0.05], reference.Prior(0.05, 0.03, 0.04, 5.0, "", -0.3))
     x = np.linspace(-60, 60, 400_001)
+    below = 1 - law.p_reach(of, x, 3)
     for outcome in (-0.7, 0.1, 1.2):
-        below = 1 - law.p_reach(of, x, 3)
         integral = np.sum((below - (x >= outcome)) ** 2) * (x[1] - x[0])
         assert float(backtest._crps(of, np.array(outcome), 3, backtest._mean_gap(of))) == pytest.approx(
             integral, abs=2e-4
@@ -209,9 +210,13 @@ def test_class_frequencies_use_only_deadlines_that_had_passed():
     assert by_year[2011] == pytest.approx((3 + 0.5) / (2 * 7 + 1))
 
 
-def test_the_register_is_scored_with_what_was_known_at_announcement():
+@pytest.fixture(scope="module")
+def fresh() -> pd.DataFrame:
+    return register.score_register(load_targets())
+
+
+def test_the_register_is_scored_with_what_was_known_at_announcement(fresh):
     kept = pd.read_csv(reference.reference_folder() / "register_scores.csv")
-    fresh = register.score_register(load_targets())
     assert kept["target_id"].tolist() == fresh["target_id"].tolist()
     np.testing.assert_allclose(kept["p_law"], fresh["p_law"], rtol=1e-3)
     later = load_targets().assign(met="yes")
@@ -229,13 +234,12 @@ def test_a_higher_goal_is_less_likely_in_the_register():
     assert 0 < p[1] < p[0] < 1
 
 
-def test_register_summary_and_calibration_add_up():
-    kept = register.score_register(load_targets())
-    assert made("04", "met_by")(kept["due"], kept)["n"].sum() == len(kept)
-    summary = register.summarise(kept).set_index("group")
+def test_register_summary_and_calibration_add_up(fresh):
+    assert made("04", "met_by")(fresh["due"], fresh)["n"].sum() == len(fresh)
+    summary = register.summarise(fresh).set_index("group")
     parts = summary.loc[["trade with one country", "trade with the world"]]
     assert parts["n"].sum() == summary.loc["all", "n"]
-    expected = ((kept["p_law"] - kept["met"]) ** 2).mean()
+    expected = ((fresh["p_law"] - fresh["met"]) ** 2).mean()
     assert summary.loc["all", "brier_law"] == pytest.approx(expected)
 
 

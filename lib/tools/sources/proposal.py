@@ -115,6 +115,8 @@ class _Look:
         if at.period_columns:
             axis["column"] = _one([at.name[place] for place in at.period_columns])
             beside = [*dict.fromkeys(" ".join(one).strip() for one in at.rows[:, at.period_columns])]
+            if "q" in cells.read_period(f"{at.name[at.period_columns[-1]]} 1"):  # 2020 beside 1, a quarter
+                beside = [re.sub(r" ([1-4])$", r" Q\1", one) for one in beside]
             texts = [f"{one} {other}".strip() for one in beside for other in texts[:50]]
         said = self.freq(texts, axis)
         names = [*self.headings, *(name for name in at.name if not re.search(r"\d{4}", name))]
@@ -306,8 +308,7 @@ class _Look:
         for words in WORDS["value"].pattern.split("|"):
             if found := [place for place in places if words in name[place].casefold()]:
                 return found[:1]
-        code = {place for place in places if WORDS["code"].search(name[place].casefold())}
-        rest = [place for place in places if flow[place] is None and place not in code]
+        rest = [n for n in places if flow[n] is None and not WORDS["code"].search(name[n].casefold())]
         priced = [place for place in rest if read_unit(name[place])[0]]
         if not priced and len(rest) > 1:
             heads = ", ".join(quote(name[place]) for place in rest[:8])
