@@ -40,9 +40,9 @@ class Layout:
     """One table, and where things stand in it.
 
     Of `period_columns` several say the period together, such as the year and the month; of `period_rows`, above the values,
-    a second one says the quarter or month. `names` are the rows of names (`above`, as spots), `name` is all that they say above
-    each column, or its number. Values stand in the rows `first` to `last` and the columns `numbers`; `titles` stand above the names,
-    `columns` are all others in which something stands.
+    a second one says the quarter or month. `names` are the rows of names (`above`, as spots), `name` is all that they say
+    above each column, or its number. Values stand in the rows `first` to `last` and the columns `numbers`; `titles` stand
+    above the names, `columns` are all others in which something stands.
     """
 
     def __init__(self, table: Table, where: str) -> None:

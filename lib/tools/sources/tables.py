@@ -107,9 +107,8 @@ def read_columns(
     content = body if body.startswith(text[:1].encode()) else text.encode()
     del text
     wanted = [*needed, *(name for name in optional if header.count(name) == 1)]
-    as_text = dict.fromkeys(wanted, pa.string())
-    types = {"column_types": as_text, "strings_can_be_null": False}
-    options = pyarrow.csv.ConvertOptions(include_columns=wanted, **types)
+    as_text = dict.fromkeys(wanted, pa.string())  # blank ones too
+    options = pyarrow.csv.ConvertOptions(include_columns=wanted, column_types=as_text)
     lines = pyarrow.csv.ParseOptions(newlines_in_values=True)
     try:
         table = pyarrow.csv.read_csv(pa.BufferReader(content), parse_options=lines, convert_options=options)
