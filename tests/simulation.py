@@ -7,7 +7,7 @@ from lib.goals import Goal
 from lib.law import Law
 
 
-def simulated(path: Law, asked: Goal, levels: pd.Series, n: int = 1_000_000) -> pd.Series:
+def simulated(path: Law, asked: Goal, levels: pd.Series, n: int = 400_000) -> pd.Series:
     """Share of paths that meet each reading, from draws of the mixture alone."""
     rng = np.random.default_rng(7)
     counts = rng.multinomial(n, path.weights)

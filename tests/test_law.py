@@ -377,7 +377,7 @@ CASES = {
 
 @exhaustive
 @pytest.mark.parametrize("case", some(CASES, 3))
-def test_readings_agree_with_a_million_paths(case):
+def test_readings_agree_with_simulated_paths(case):
     found, expected = chances(*CASES[case]), simulated(*CASES[case])
     assert found.to_numpy() == pytest.approx(expected.to_numpy(), abs=0.002)
     assert found["every_year"] <= found["average"] <= found["mean_of_rates"]

@@ -112,7 +112,7 @@ CHINA_2030 = GoalCase(reporter="China", goal="300 USD bn", base_year=2022, deadl
 
 @exhaustive
 @pytest.mark.parametrize("case", some([HARBIN, HARBIN_TODAY, HEILONGJIANG_2008, CHINA_2012, CHINA_2030], 2))
-def test_chances_agree_with_a_million_paths(case):
+def test_chances_agree_with_simulated_paths(case):
     """Five cases of notebooks/runs.yml, with evidence of every kind that their days had."""
     answer = outlook.of(case)
     expected = simulated(answer.law, answer.goal, answer.levels)[answer.chances.index]

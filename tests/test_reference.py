@@ -235,7 +235,7 @@ def test_a_users_own_table_works():
 
 @exhaustive
 @pytest.mark.parametrize(
-    "name", some(["Country goods exports", "BACI directed", "OEC directed", "BACI two-way total"], 3)
+    "name", some(["Country goods exports", "BACI directed", "OEC directed", "BACI two-way total"], 4)
 )
 def test_base_rates_reproduce_the_published_table(name, panel_folder):
     published = pd.read_csv(panel_folder / "base_rates.csv")

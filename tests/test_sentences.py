@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import matplotlib.pyplot as plt
 import pytest
 from IPython.display import Markdown
 from sampling import exhaustive, some
 from sentences import check_cells, check_page, check_sentences, plain, sentences_of
 
+from lib import plots
 from lib.words import Said
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
@@ -65,6 +67,7 @@ def run_cells(
     """What the code cells of a notebook, run in this process for other parameters, leave as names, and what they show."""
     shown: list[Any] = []
     monkeypatch.setattr("IPython.display.display", lambda thing, *_, **__: shown.append(thing))
+    monkeypatch.setattr(plots, "show", lambda figure, alt="": plt.close(figure))  # nobody looks at it
     names: dict[str, Any] = {"display": shown.append}
     for cell in (cell for cell in notebook["cells"] if cell["cell_type"] == "code"):
         tree = ast.parse("".join(cell["source"]))

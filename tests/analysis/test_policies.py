@@ -388,8 +388,12 @@ def test_kept_studies_can_be_computed_again(panel_folder):
         np.testing.assert_allclose(kept[numbers], table[numbers], rtol=2e-3, atol=1e-4, err_msg=name)
 
 
-def test_donors_are_chosen_by_years_before_the_event_alone(panel_folder):
-    levels = panels.load(panels.BACI, panel_folder)
+@pytest.fixture(scope="module")
+def levels(panel_folder):
+    return panels.load(panels.BACI, panel_folder)
+
+
+def test_donors_are_chosen_by_years_before_the_event_alone(levels):
     event = studies.EVENTS[0]
     late = levels.years >= event.year
     shaken = levels.log.copy()
@@ -401,8 +405,7 @@ def test_donors_are_chosen_by_years_before_the_event_alone(panel_folder):
         np.testing.assert_array_equal(again[1], donors)
 
 
-def test_a_placebo_year_can_be_computed_again(panel_folder):
-    levels = panels.load(panels.BACI, panel_folder)
+def test_a_placebo_year_can_be_computed_again(levels):
     once, twice = (studies._one_year(levels, 4, 6, 2010) for _ in range(2))
     pd.testing.assert_frame_equal(once, twice)
     assert set(once["chosen"]) == {"any", "boom"} and once["p"].between(1 / 40, 1).all()

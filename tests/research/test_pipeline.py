@@ -291,7 +291,7 @@ def test_a_damaged_note_of_what_was_built_is_a_mistake(calls: list[str], own_dat
 
 IMPORTS = """
 import importlib, os, sys
-import pandas, scipy.stats, statsmodels.api  # what takes long, and is none of ours: once for all
+import pandas, scipy.stats  # what takes long, and is none of ours: once for all
 for name in sys.argv[1:]:
     if not (child := os.fork()):
         importlib.import_module(name)
@@ -342,6 +342,12 @@ def codes() -> dict[str, str]:
     return {name: pipeline._code_of(step) for name, step in pipeline.STEPS.items()}
 
 
+@pytest.fixture(scope="module")
+def before() -> dict[str, str]:
+    """The codes of `lib` as it is."""
+    return codes()
+
+
 @pytest.mark.parametrize(
     ("module", "old", "new", "some", "others"),
     [
@@ -371,16 +377,16 @@ def codes() -> dict[str, str]:
     ],
 )
 def test_a_step_is_computed_again_when_a_module_that_it_uses_changes(
-    own_code: Path, module: str, old: str, new: str, some: set[str], others: set[str]
+    own_code: Path, before: dict[str, str], module: str, old: str, new: str, some: set[str], others: set[str]
 ) -> None:
-    before = codes()
     edited(own_code / f"{module}.py", old, new)
     changed = {name for name, code in codes().items() if code != before[name]}
     assert some <= changed and not others & changed
 
 
-def test_a_step_is_not_computed_again_for_a_docstring_a_comment_or_an_annotation(own_code: Path) -> None:
-    before = codes()
+def test_a_step_is_not_computed_again_for_a_docstring_a_comment_or_an_annotation(
+    own_code: Path, before: dict[str, str]
+) -> None:
     panels_file = own_code / "research" / "panels.py"
     edited(
         panels_file, '"""Read one of the yearly panels', '# A remark.\n    """Take one of the yearly panels'
@@ -413,8 +419,7 @@ def test_every_file_that_is_kept_is_a_step_s() -> None:
     assert {f"reference/{file}" for file in files} == described
 
 
-def test_data_beside_a_module_decide_as_its_code_does(own_code: Path) -> None:
-    before = codes()
+def test_data_beside_a_module_decide_as_its_code_does(own_code: Path, before: dict[str, str]) -> None:
     edited(own_code / "phrases.toml", "letters", "letters_of")
     assert all(code != before[name] for name, code in codes().items() if name == "register")
 

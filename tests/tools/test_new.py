@@ -86,7 +86,7 @@ def test_a_new_notebook_passes_lint_format_and_nbval(own: Path, warm_kernel: str
     lint = [["ruff", "check"], ["ruff", "format", "--check"]]
     settings = ["--config", str(ROOT / "pyproject.toml")]
     nbval = ["pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml")]
-    nbval += [f"--nbval-kernel-name={warm_kernel}"]
+    nbval += ["-p", "nbval.plugin", f"--nbval-kernel-name={warm_kernel}"]  # else conftest.py names it
     for command in [*[[*words, *settings] for words in lint], nbval]:
         done = subprocess.run(
             [sys.executable, "-m", *command, str(path)], capture_output=True, text=True, check=False

@@ -150,11 +150,12 @@ def read_period(text: str) -> dict[str, str]:
         if "s" in said:
             said["y"] = f"{2000 + int(said['s']) - 100 * (said['s'] > '69')}"
         year, month, last = (int(said.get(name, 0)) for name in "ymn")
-        if "z" in said and int(said["z"]) % 100 == (year + 1) % 100 and last == max(month - 1, 0):
-            found[kind] = written.format(**said | {"z": year + 1})
+        if "z" in said:
+            if int(said["z"]) % 100 == (year + 1) % 100 and last == max(month - 1, 0):
+                found[kind] = written.format(**said | {"z": year + 1})
         elif (month, last) == (1, 12):
             found["A"] = said["y"]
-        elif "z" not in said and (month < last or not last):
+        elif month < last or not last:
             found[kind] = written.format(**said)
     return found
 
@@ -216,8 +217,10 @@ def as_period(text: str, axis: Period, freq: str, october: dict[str, str]) -> st
     if found and not FIRST_YEAR <= int(found[:4]) <= LAST_YEAR:
         raise ValueError(f"a year from {FIRST_YEAR} to {LAST_YEAR}")
     if len(found) == 10:
-        day = date.fromisoformat(found)
-        return {"A": f"{day:%Y}", "Q": f"{day:%Y}-Q{(day.month + 2) // 3}", "M": f"{day:%Y-%m}"}[freq]
+        found, said = "", found
+        with suppress(ValueError):  # there is no 30 February
+            day = date.fromisoformat(said)
+            return {"A": f"{day:%Y}", "Q": f"{day:%Y}-Q{(day.month + 2) // 3}", "M": f"{day:%Y-%m}"}[freq]
     if found or axis.others == "skip":
         return found
     if "m" in kinds and not axis.format:

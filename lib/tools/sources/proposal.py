@@ -93,8 +93,6 @@ class _Look:
         """Note a question: what of the table can be meant in no way, or in two."""
         self.questions.setdefault(name, f"found {found}, expected {expected}")
 
-    # --- periods ---
-
     def period(self) -> Said:
         """Where the period stands, and the frequency."""
         at, axis, texts = self.at, Said(), [""]
@@ -163,8 +161,6 @@ class _Look:
                 for name in error.args[2:]:
                     self.ask(name, error.args[1], error.args[0])
         return {"period": axis, "freq": top}
-
-    # --- parties ---
 
     def parties(self) -> Said:
         """Where reporter and partner stand; one that is asked for counts as World meanwhile."""
@@ -261,8 +257,6 @@ class _Look:
                     found[role] = {"is": name}
                     self.at.notes.append(f"the {role} is {name}, by {quote(title)}")
 
-    # --- flows and values ---
-
     def flow(self) -> Said:
         """Where the flow stands: in a row above the values, in a column, or (nothing) in the names of columns."""
 
@@ -333,8 +327,6 @@ class _Look:
             found["unit"] = unit
         return found
 
-    # --- units and numbers ---
-
     def unit_by_row(self) -> Said:
         """The row of names or the column that says units, one with powers of ten first."""
         self.units = list[str]()
@@ -397,8 +389,6 @@ class _Look:
         elif unclear:
             at.notes.append(f"{quote(unclear)} was read with thousands")
         return said | (marks._asdict() if marks and any(marks[1:]) else {})
-
-    # --- the mapping ---
 
     def mapping(self, said: Said) -> Mapping:
         """The mapping as it would be written."""

@@ -266,10 +266,10 @@ def _draft(wanted: pd.DataFrame, codes: dict[str, str], reread: bool) -> Draft:
     reporter = str(wanted["reporter"].iloc[0])
     path = path_of(reporter)
     before = typed(read_file(path)) if path.exists() else empty()
-    if reread:
-        same = before["source"].isin(wanted["source"]) & before["snapshot"].isin(wanted["snapshot"])
+    if reread and len(before):  # `isin` makes an object of every text that it is given
+        source, snapshot = (before[name].isin(wanted[name].unique()) for name in ("source", "snapshot"))
         values, right = (pd.MultiIndex.from_frame(one[[*SERIES, "value"]]) for one in (before, wanted))
-        before = before[~same | values.isin(right)]
+        before = before[~(source & snapshot) | values.isin(right)]
     last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]]
     known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")["value"]
     state = np.select([known.isna(), known == wanted["value"]], ["new", "same"], "changed")
