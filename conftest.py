@@ -5,8 +5,10 @@ import gc
 import os
 import py_compile
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -118,15 +120,39 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 SERVER = ExitStack()
-"""The server of warm kernels of this process, from the first test on that needs one."""
+"""The server of warm kernels: of all workers in a default run, else of this process from the first test that needs one."""
+
+
+def start_server() -> Callable[[], str]:
+    """What waits for a new server, which knows what no kernel is told, and gives the name of its kernels."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ONLY_THE_SERVER_KNOWS", "1")
+        return SERVER.enter_context(kernels.starting())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start the server before the workers of a default run: the paths of kernels, which they inherit, begin with its own."""
+    config = session.config
+    if hasattr(config, "workerinput"):
+        return
+    if config.args_source is pytest.Config.ArgsSource.TESTPATHS and config.getoption("numprocesses", None):
+        start_server()
+        os.environ[SHARED] = os.environ["JUPYTER_PATH"].partition(os.pathsep)[0]
+
+
+SHARED = "FOLDER_OF_THE_SERVER_OF_TESTS"
 
 
 @functools.cache
 def name_of_warm_kernels() -> str:
-    """The name of kernels forked from the server, which begins with the first call, and knows what no kernel is told."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ONLY_THE_SERVER_KNOWS", "1")
-        return SERVER.enter_context(kernels.starting())()
+    """The name of kernels forked from the server."""
+    if (folder := os.environ.get(SHARED)) is None:
+        return start_server()()
+    end = time.monotonic() + 60
+    while not Path(folder, "socket").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    return next(Path(folder, "kernels").iterdir()).name
 
 
 @pytest.fixture(scope="session")
@@ -162,4 +188,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish() -> None:
     """End the server with the last test: its kernels have ended with their notebooks."""
+    from tests.bench import slowest
+
+    before = slowest.cpu_seconds()
     SERVER.close()
+    slowest.TOTAL[0] += slowest.cpu_seconds() - before

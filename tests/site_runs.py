@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from lib import figures, results
+from lib.package import data_dir
 from lib.tools.run import freshness, matrix, results_table
 from lib.tools.site.build import build_site
-from lib.tools.site.context import hash_data
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb"))
@@ -60,7 +60,7 @@ def put_run(out: Path, name: str, slug: str = "default", content: Any = None, **
         (folder / "result.json").write_text(results_table.to_json(result), encoding="utf-8")
     model = (matrix.NOTEBOOKS | matrix.ON_REQUEST).get(name)
     given = result.parameters if result else model().model_dump(mode="json") if model else {}
-    read = {file: digest for file, digest in hash_data().items() if file in ("figures.csv", "goals.csv")}
+    read = {file: freshness.hash_file(data_dir() / file) for file in ("figures.csv", "goals.csv")}
     parts = {"notebook": "0" * 64, "lib": {"growth.py": "1" * 64}, "data": read, "parameters": given}
     record = {
         "notebook": name,

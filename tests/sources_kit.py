@@ -128,4 +128,4 @@ def fetch_flow(
         ("flow", flow),
     ):
         found = found[found[column] == name]
-    return replace(fetched, observations=found.reset_index(drop=True))
+    return fetched._replace(observations=found.reset_index(drop=True))

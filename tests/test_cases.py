@@ -12,7 +12,7 @@ from lib import figures as fig
 from lib.cases import FlowCase, GoalCase, TrendCase
 from lib.errors import UserError
 from lib.package import notebooks_dir
-from lib.tools.commands.author import parameter_faults
+from lib.tools.commands import author
 from lib.tools.run import matrix
 
 FIELDS = "expected one of reporter, partner, flow, as_of, currency, goal, base_year, deadline, reading"
@@ -212,7 +212,7 @@ def test_every_flow_of_the_record_passes_from_its_first_day_on():
 @pytest.mark.parametrize("name", matrix.NOTEBOOKS)
 def test_the_parameters_cell_of_each_notebook_is_its_model(name):
     notebook = nbformat.read(notebooks_dir() / f"{name}.ipynb", as_version=4)
-    assert parameter_faults(notebook, matrix.NOTEBOOKS[name]) == []
+    assert author._parameter_faults(notebook, matrix.NOTEBOOKS[name]) == []
 
 
 def test_a_parameters_cell_that_strays_from_the_model_is_named():
@@ -221,12 +221,14 @@ def test_a_parameters_cell_that_strays_from_the_model_is_named():
         return nbformat.v4.new_notebook(cells=[cell])
 
     good = 'reporter = "Harbin"\npartner = "Russia"\nflow = "total"\nas_of = "2026-11-24"\n'
-    assert parameter_faults(book(good), FlowCase) == []
+    assert author._parameter_faults(book(good), FlowCase) == []
     assert (
         "reporter: found 'Harbn', expected 'Harbin'"
-        in parameter_faults(book(good.replace("Harbin", "Harbn")), FlowCase)[0]
+        in author._parameter_faults(book(good.replace("Harbin", "Harbn")), FlowCase)[0]
     )
-    assert "parameters: found ['reporter'" in parameter_faults(book(good + "extra = 1\n"), FlowCase)[0]
-    assert parameter_faults(nbformat.v4.new_notebook(), FlowCase) == [
+    assert (
+        "parameters: found ['reporter'" in author._parameter_faults(book(good + "extra = 1\n"), FlowCase)[0]
+    )
+    assert author._parameter_faults(nbformat.v4.new_notebook(), FlowCase) == [
         "found 0 cells tagged parameters, expected 1"
     ]

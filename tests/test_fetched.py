@@ -165,6 +165,14 @@ def test_nothing_is_written_where_nothing_is_new(own_data):
     assert [item.name for item in (own_data / "fetched").iterdir()] == ["india.parquet"]
 
 
+def test_an_older_answer_is_read_anew_after_a_newer_one():
+    """Its print gets a letter of its own, behind that of the newer one."""
+    for snapshot, value in (("a", 1.0), ("b", 2.0), ("a", 1.5)):
+        record.append(rows({2024: value}).assign(snapshot=snapshot * 64), reread=True)
+    found = fetched.read("India").set_index("figure_id")["value"]
+    assert found.to_dict() == {"IN-RU-total-2024-imf-b": 2.0, "IN-RU-total-2024-imf-c": 1.5}
+
+
 def test_two_names_that_make_one_file_are_refused(monkeypatch):
     record.append(rows({2023: 57.0}))
     monkeypatch.setattr(record, "path_of", lambda reporter: fetched.path_of("India"))

@@ -314,11 +314,11 @@ def test_what_is_committed_passes_the_projects_own_check(
     committed_matrix: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Data valid and checksummed, runs.yml valid, parameters cells as modelled, no notebook stale."""
-    from lib.tools.commands.author import all_faults
+    from lib.tools.commands import author
     from lib.tools.run import matrix
 
     monkeypatch.setattr(matrix, "expand", lambda: committed_matrix)  # which was checked when it was made
-    assert all_faults() == []
+    assert author._all_faults() == []
 
 
 def test_lines_of_scripts_are_no_longer_than_those_of_python() -> None:

@@ -4,7 +4,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -37,10 +37,9 @@ class _Group(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
         except (UserError, OSError) as error:  # the latter of a full disk, of a folder that nobody may write
-            said = str(error)
-            if isinstance(error, OSError):
-                said = f"{error.filename}: " * bool(error.filename) + (error.strerror or said)
-            click.echo(printable(f"Error: {said}"), err=True)
+            where = f"{error.filename}: " * bool(error.filename) if isinstance(error, OSError) else ""
+            said = getattr(error, "strerror", None) or str(error)
+            click.echo(printable(f"Error: {where}{said}"), err=True)
             sys.exit(2)
         except click.ClickException as error:
             error.show(words := io.StringIO())
@@ -80,17 +79,13 @@ def _open_streams() -> None:
 @contextmanager
 def _settings_elsewhere() -> Iterator[None]:
     """A folder for what Matplotlib and IPython would write to a home that nobody may write; both warn at length."""
-    names = [name for name in ("MPLCONFIGDIR", "IPYTHONDIR") if name not in os.environ]
-    if os.access(Path.home(), os.W_OK) or not names:
+    with ExitStack() as stack:
+        for name in {"MPLCONFIGDIR", "IPYTHONDIR"} - os.environ.keys():
+            if not os.access(Path.home(), os.W_OK):
+                folder = stack.enter_context(TemporaryDirectory(prefix="settings-of-tradegoals-"))
+                os.environ[name] = folder
+                stack.callback(os.environ.pop, name)
         yield
-        return
-    with TemporaryDirectory(prefix="settings-of-tradegoals-") as folder:
-        os.environ |= dict.fromkeys(names, folder)
-        try:
-            yield
-        finally:
-            for name in names:
-                del os.environ[name]
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=examples("run"))

@@ -59,8 +59,8 @@ def _yaml_value(node: Any, budget: Iterator[int], where: str, depth: int = 0) ->
 def read_json(path: Path) -> Any:
     """Read a JSON file that others may have written: no key twice, no number beyond the finite, no half characters."""
     try:
-        value = json.loads(plain_bytes(path), object_pairs_hook=_once, parse_constant=_no_number)
-        json.dumps(value, ensure_ascii=False).encode()
+        value = json.loads(plain_bytes(path), object_pairs_hook=_once)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except OSError as error:
         raise UserError(f"{path.name}: cannot be read ({error.strerror})") from None
     except (RecursionError, ValueError) as error:
@@ -73,10 +73,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if twice := [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]:
         raise ValueError(f"the key {quote(twice[0])} a second time")
     return dict(pairs)
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number")
 
 
 def slugify(text: str) -> str:

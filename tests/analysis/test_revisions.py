@@ -17,7 +17,7 @@ from lib.analysis.cases import CompareCase
 from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.goals import READINGS
-from lib.tools.commands.author import parameter_faults, read_notebook
+from lib.tools.commands import author
 from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST, _model_of, _slug
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
@@ -273,7 +273,7 @@ def test_the_notebook_runs_only_when_named_and_its_cell_is_its_model() -> None:
     name = "90_compare_runs"
     assert name not in NOTEBOOKS and _model_of(name) is ON_REQUEST[name] is CompareCase
     path = Path(__file__).resolve().parents[2] / "notebooks" / f"{name}.ipynb"
-    assert parameter_faults(read_notebook(path), CompareCase) == []
+    assert author._parameter_faults(author._read_notebook(path), CompareCase) == []
     assert _slug(CompareCase.check({"until": "2010-06-30"})) == "until-2010-06-30"
 
 

@@ -1,5 +1,7 @@
 """What the what-if page computes from, and what lib says of the same goals."""
 
+import base64
+import hashlib
 import json
 import random
 import re
@@ -221,11 +223,13 @@ def test_the_page_is_one_small_file_that_asks_for_nothing(tmp_path: Path) -> Non
 
 
 def test_the_policy_allows_the_page_s_own_script_and_style_and_nothing_else() -> None:
-    style, script = (page.FILES / "page.css").read_text(encoding="utf-8"), page.join_scripts()
-    policy = page.policy(style, script)
+    style, text = (page.FILES / "page.css").read_text(encoding="utf-8"), page.build()
+    ((policy, script),) = re.findall(r'-Policy" content="([^"]*)".*<script>(.*)</script>', text, re.DOTALL)
     assert policy.startswith("default-src 'none'") and "unsafe" not in policy and "http" not in policy
-    text = page.build()
-    assert f"<style>{style}</style>" in text and f"<script>{script}</script>" in text
+    assert f"<style>{style}</style>" in text and (page.FILES / "law.js").read_text("utf-8") in script
+    for source, what in ((style, "style"), (script, "script")):
+        own = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
+        assert f"; {what}-src 'sha256-{own}';" in policy
     assert "innerHTML" not in script and "eval(" not in script and "document.write" not in script
 
 

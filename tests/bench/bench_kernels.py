@@ -13,14 +13,21 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from lib.tools.run.kernels import ORDINARY, warm
+from lib.tools.run.kernels import ORDINARY, starting
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def warm() -> Iterator[str]:
+    """The name of kernels of a new server."""
+    with starting() as name:
+        yield name()
 
 
 def execute(notebook: Path, kernel: str) -> None:

@@ -28,6 +28,13 @@ def whole_site(tmp_path_factory: pytest.TempPathFactory, what_if_payload: Any) -
     return folder
 
 
+@pytest.fixture(scope="session")
+def nasty_site(tmp_path_factory: pytest.TempPathFactory, what_if_payload: Any) -> Path:
+    """A site in all whose texts and addresses stands markup."""
+    with pytest.MonkeyPatch.context() as patch:
+        return site_runs.nasty_site(tmp_path_factory.mktemp("nasty"), patch)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def certificates_read_once() -> Iterator[None]:
     """Hundreds of clients are opened, and each would read the authorities for a fortieth of a second."""

@@ -361,7 +361,7 @@ def test_no_command_makes_anything_of_a_table_that_differs_from_its_checksum(
 
 def test_a_difference_is_shown_by_row_and_field_and_renewed_by_whoever_says_so(own_data, monkeypatch):
     commit(own_data)
-    monkeypatch.setattr(author, "all_faults", lambda in_short: [])  # which takes seconds
+    monkeypatch.setattr(author, "_all_faults", lambda in_short: [])  # which takes seconds
     table = own_data / "covariates.csv"
     lines = lines_of(table)
     year, name, value, *_ = lines[1].split(",")

@@ -141,14 +141,14 @@ def test_the_formats_of_the_command_are_those_of_the_module() -> None:
 @example([["", "http://"]])
 def test_a_table_is_read_back_as_it_was_shown(rows: list[list[str]]) -> None:
     frame = pd.DataFrame(rows, columns=["a & <b>", "c"], dtype=str)
-    (found,) = export.read_tables(show.table(frame).data)
+    (found,) = export._read_tables(show.table(frame).data)
     assert found.columns.to_list() == frame.columns.to_list()
     assert found.to_numpy().tolist() == rows
 
 
 def test_markup_without_a_table_and_a_table_without_rows_give_nothing() -> None:
-    assert export.read_tables("<p>words</p>") == []
-    assert export.read_tables("<table><thead><tr><th>a</th></tr></thead></table>") == []
+    assert export._read_tables("<p>words</p>") == []
+    assert export._read_tables("<table><thead><tr><th>a</th></tr></thead></table>") == []
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_markup_without_a_table_and_a_table_without_rows_give_nothing() -> None:
     ],
 )
 def test_signs_of_latex_are_escaped(text: str, latex: str) -> None:
-    assert f"\n{latex} \\\\\n" in export.to_latex(pd.DataFrame({"x": [text]}, dtype=str))
+    assert f"\n{latex} \\\\\n" in export._to_latex(pd.DataFrame({"x": [text]}, dtype=str))
 
 
 def test_a_journal_that_is_no_run_is_refused(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_a_journal_that_is_no_run_is_refused(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps({"status": "ok"}))
     with pytest.raises(UserError):
-        export.find_run("a", tmp_path)
+        export._find_run("a", tmp_path)
 
 
 @pytest.mark.parametrize("home", ["writable", "none"])

@@ -430,15 +430,17 @@ def test_a_table_that_a_kernel_was_forked_with_counts_as_opened(
 ) -> None:
     monkeypatch.delenv("TRADEGOALS_DATA")  # the server of kernels has read the tables of the repository
     kept = "from lib import figures, tables\nprint(tables._read_once.cache_info().currsize)"
-    tiny.write(project / "notebooks", kept, "figures.load_goals_table(), figures.load_figures();")
+    asked = "from lib import cases, outlook\noutlook.of(cases.GoalCase());"  # as the server has rehearsed it
+    tiny.write(project / "notebooks", kept, "figures.load_goals_table(), figures.load_figures();", asked)
     names, known = [], []
     for kernel in (ORDINARY, warm_kernel):
         outcome = execute._run_one(RUN, project / kernel, Settings(kernel))
         record = freshness.read_journal(outcome.folder)
         assert record is not None and record["status"] == "ok", outcome.error
         names.append(set(record["parts"]["data"]))
-        known.append(nbformat.read(outcome.folder / "notebook.ipynb", 4).cells[-2].outputs[0].text.strip())
+        known.append(nbformat.read(outcome.folder / "notebook.ipynb", 4).cells[-3].outputs[0].text.strip())
     assert names[0] == names[1] >= {"goals.csv", "figures.csv", "reporters.csv", "datapackage.json"}
+    assert names[0] >= {"reference/priors.csv", "reference/parent_weights.csv"}
     assert known[0] == "0" < known[1]
 
 

@@ -173,6 +173,7 @@ KINDS: dict[str, tuple[str | bytes, dict[str, object], Found]] = {
     "months across years down": ("Year,Jan,Feb,Total\n2020,5,6,11\n2021,7,8,15\n", {}, export(("2020-01", 5), ("2020-02", 6), ("2021-01", 7), ("2021-02", 8))),
     "flow in a column": ("Period,Flow,Commodity,Value\n2020,Export,TOTAL,5.5\n2020,Import,TOTAL,4\n2020,Export,Oil,1\n", {"flow": None}, {("China", "World", "export", "2020", 5.5), ("China", "World", "import", "2020", 4.0)}),
     "two columns of period": ("CO_ANO;CO_MES;VL_FOB\n2020;1;5\n2020;12;6\n", {}, export(("2020-01", 5), ("2020-12", 6))),
+    "quarters in a column of their own": ("Year,Quarter,exports\n2020,1,5\n2020,4,6\n", {}, export(("2020-Q1", 5), ("2020-Q4", 6))),
     "one period in the title": ("Trade by country, January 2024,,\nUnit: USD 1000,,\nCountry,Exports,Imports\nRussia,\"9,100\",\"1,000\"\n",
                                 {"partner": None, "unit": None, "flow": None}, {("China", "Russia", "export", "2024-01", 9.1), ("China", "Russia", "import", "2024-01", 1.0)}),
     "fiscal years": ("fiscal year,exports\n2018-19,5.5\n2019-20,6\n", {"fiscal": 4}, export(("2018-04..2019-03", 5.5), ("2019-04..2020-03", 6.0))),
@@ -1024,4 +1025,4 @@ def test_a_notebook_that_names_no_kernel_has_the_project_s() -> None:
 def test_a_site_of_runs_without_results_has_no_rows_of_goals() -> None:
     from lib.tools.site import pages
 
-    assert pages.goal_rows([], lambda name, decided_by, make: make()) == []
+    assert pages._goal_rows([], lambda name, decided_by, make: make()) == []

@@ -63,8 +63,8 @@ def test_a_new_notebook_works_with_every_command_at_once(
     notebook = nbformat.read(path, as_version=4)
     assert notebook["cells"][0]["source"].startswith("# Did exports keep up?\n")
     assert freshness.why_stale(notebook) == ""
-    assert author.parameter_faults(notebook, getattr(cases, case)) == []
-    assert [line for line in author.notebook_faults() if line.startswith(NAME)] == []
+    assert author._parameter_faults(notebook, getattr(cases, case)) == []
+    assert [line for line in author._notebook_faults() if line.startswith(NAME)] == []
     assert f'    "{NAME}": cases.{case},\n' in (own / "lib" / "tools" / "run" / "matrix.py").read_text()
     assert NAME in json.loads((own / "notebooks" / "runs.schema.json").read_text())["$defs"]["notebooks"][
         "items"
@@ -81,12 +81,12 @@ def test_a_new_notebook_works_with_every_command_at_once(
 
 
 def test_a_new_notebook_passes_lint_format_and_nbval(own: Path, warm_kernel: str) -> None:
-    author.new.callback(NAME, 'Did "exports" keep up?', "FlowCase")
+    author.new.callback(NAME, "FlowCase")
     path = own / "notebooks" / f"{NAME}.ipynb"
     lint = [["ruff", "check"], ["ruff", "format", "--check"]]
     settings = ["--config", str(ROOT / "pyproject.toml")]
     nbval = ["pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml")]
-    nbval += [f"--nbval-kernel-name={warm_kernel}"]
+    nbval += ["-p", "nbval.plugin", f"--nbval-kernel-name={warm_kernel}"]  # else conftest.py names it
     for command in [*[[*words, *settings] for words in lint], nbval]:
         done = subprocess.run(
             [sys.executable, "-m", *command, str(path)], capture_output=True, text=True, check=False
@@ -97,7 +97,7 @@ def test_a_new_notebook_passes_lint_format_and_nbval(own: Path, warm_kernel: str
 @pytest.mark.parametrize("name", ["", "x", "20", "20_", "20_Did", "20 did", "../20_did", "20_did/x", "2_did"])
 def test_a_name_of_another_form_is_refused_with_an_example(name: str) -> None:
     with pytest.raises(UserError, match=r"^name: found .*, expected two digits .* such as 20_did_exports"):
-        author.check_name(name)
+        author._check_name(name)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_name_of_another_form_is_refused_with_an_example(name: str) -> None:
 )
 def test_a_name_that_is_taken_is_refused(name: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
-        author.check_name(name)
+        author._check_name(name)
 
 
 def test_an_unknown_case_is_refused_with_the_nearest() -> None:
@@ -125,16 +125,18 @@ def test_a_notebook_that_fails_leaves_nothing(own: Path) -> None:
     nbformat.write(notebook, template)
     before = (own / "lib" / "tools" / "run" / "matrix.py").read_bytes()
     with pytest.raises(UserError, match="ZeroDivisionError"):
-        author.new.callback(NAME, None, "FlowCase")
+        author.new.callback(NAME, "FlowCase")
     assert not (own / "notebooks" / f"{NAME}.ipynb").exists()
     assert (own / "lib" / "tools" / "run" / "matrix.py").read_bytes() == before
     assert NAME not in matrix.ON_REQUEST
 
 
-@pytest.mark.parametrize("model", [*author.flow_cases().values(), ScoreCase])
+@pytest.mark.parametrize("model", [*author._flow_cases().values(), ScoreCase])
 def test_a_parameters_cell_holds_every_name_and_default(model: type[cases.Case]) -> None:
-    values: dict[str, object] = {}
-    exec(author.parameters_cell(model), {}, values)
+    template = author._read_notebook(package.notebooks_dir() / f"{author.TEMPLATE}.ipynb")
+    cells, values = author._filled_in(template, NAME, model)["cells"], dict[str, object]()
+    (cell,) = (cell for cell in cells if "parameters" in cell["metadata"].get("tags", []))
+    exec(cell["source"], {}, values)
     assert values == model().model_dump(mode="json")
 
 
@@ -189,7 +191,7 @@ def test_the_picture_of_the_readme_is_that_of_the_notebook_light_and_described(t
         (tmp_path / name).parent.mkdir()
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / author.PICTURE).write_bytes(b"old")
-    author.renew_picture(tmp_path / "notebooks" / f"{author.PICTURE_OF}.ipynb")
+    author._renew_picture(tmp_path / "notebooks" / f"{author.PICTURE_OF}.ipynb")
     assert picture == (tmp_path / author.PICTURE).read_bytes() and len(picture) < 100_000
     (alt,) = re.findall(
         rf"!\[([^]]+)\]\({author.PICTURE}\)", (ROOT / "README.md").read_text(encoding="utf-8")
@@ -207,11 +209,11 @@ def test_stamping_renews_the_picture_only_where_there_is_one(tmp_path: Path) -> 
     content = nbformat.read(notebook, as_version=4)
     content["cells"][1]["outputs"] = [cell]
     nbformat.write(content, notebook)
-    author.renew_picture(notebook)
+    author._renew_picture(notebook)
     assert not (tmp_path / ".github").exists()
     (tmp_path / ".github").mkdir()
     (tmp_path / author.PICTURE).write_bytes(b"old")
-    author.renew_picture(notebook)
+    author._renew_picture(notebook)
     assert (tmp_path / author.PICTURE).read_bytes() == b"\x00\x01\x02"
 
 

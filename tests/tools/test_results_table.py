@@ -20,7 +20,7 @@ from lib import package, results
 from lib.errors import UserError
 from lib.research.files import write_atomically
 from lib.tools.cli import main
-from lib.tools.commands.results import as_text
+from lib.tools.commands.results import _as_text
 from lib.tools.run import freshness, results_table
 from lib.tools.run.results_table import COLUMNS, TABLE, merge, read_table
 
@@ -373,7 +373,7 @@ def test_a_long_table_is_cut_and_says_so(out: Path) -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_no_line_is_wider_than_the_terminal(out: Path, width: int) -> None:
-    lines = as_text(read_table(out), width).splitlines()
+    lines = _as_text(read_table(out), width).splitlines()
     assert max(map(len, lines)) <= width
 
 
@@ -395,7 +395,7 @@ def test_a_mistake_is_told(out: Path, arguments: list[str], message: str) -> Non
 def test_a_missing_damaged_or_empty_table_is_told(tmp_path: Path) -> None:
     assert "found no table" in ask(tmp_path).output and ask(tmp_path).exit_code == 2
     (tmp_path / TABLE).write_bytes(b"PAR1 cut short")
-    assert "found no readable table" in ask(tmp_path).output and ask(tmp_path).exit_code == 2
+    assert "found no table that can be read" in ask(tmp_path).output and ask(tmp_path).exit_code == 2
     pq.write_table(pa.table({"a": [1]}), tmp_path / TABLE)
     assert "other columns" in ask(tmp_path).output
     empty = ask(tmp_path, "--merge")

@@ -18,6 +18,7 @@ from hashlib import sha256
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
@@ -30,7 +31,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
 from sampling import exhaustive, some
-from site_runs import NASTY, nasty_site
+from site_runs import NASTY
 
 from lib import cases, figures, package, words
 from lib.analysis.register import left_out
@@ -39,11 +40,11 @@ from lib.tools.cli import main
 from lib.tools.run import freshness
 from lib.tools.run import page as paging
 from lib.tools.run.freshness import Run
-from lib.tools.site import build
+from lib.tools.site import build, context
 from lib.tools.site import pages as run_pages
 from lib.tools.site.build import build_site
-from lib.tools.site.context import FoundRun, Recorded, find_runs
-from lib.tools.site.pages import goal_rows
+from lib.tools.site.context import FoundRun, _Recorded
+from lib.tools.site.pages import _goal_rows
 
 INDEX_BYTES, PAGE_BYTES = 300_000, 1_500_000
 WIRE_BYTES = 150_000
@@ -155,12 +156,12 @@ def test_every_picture_says_what_it_shows(pages: dict[str, Page]) -> None:
     assert all(len(alt) > 15 and "<Figure" not in alt for alt in alts)
 
 
-def test_a_picture_without_a_description_says_at_least_where_it_stands(tmp_path: Path) -> None:
+def test_a_picture_without_a_description_says_at_least_where_it_stands(small: Path) -> None:
     png = next(_pngs(site_runs.committed(site_runs.FIRST)))
     content = site_runs.with_cell(site_runs.FIRST, site_runs.shown("image/png", png), text="## Quite new")
-    site_runs.put_run(tmp_path, site_runs.FIRST, content=content)
-    build_site(tmp_path)
-    page = Page(tmp_path / "site" / "runs" / site_runs.FIRST / "default" / "index.html")
+    site_runs.put_run(small, site_runs.FIRST, content=content)
+    build_site(small)
+    page = Page(small / "site" / "runs" / site_runs.FIRST / "default" / "index.html")
     assert any("Quite new" in image["alt"] for image in page.all("img"))
 
 
@@ -206,7 +207,7 @@ def _pngs(content: dict[str, Any]) -> Iterator[str]:
 
 def test_a_picture_leads_to_its_source_in_two_clicks(pages: dict[str, Page]) -> None:
     name = f"runs/{site_runs.FIRST}/default/index.html"
-    result = find_runs(pages[name].path.parents[4])[0].result
+    result = FoundRun(pages[name].path.parents[4] / "runs" / site_runs.FIRST / "default").result
     assert result is not None
     html = pages[name].path.read_text(encoding="utf-8")
     captions = re.findall(r'<figure class="picture">.*?</figure>', html, re.DOTALL)
@@ -234,7 +235,7 @@ def test_every_figure_of_the_data_has_its_row(pages: dict[str, Page]) -> None:
 
 
 def test_the_first_page_states_question_answer_and_probability(out: Path, pages: dict[str, Page]) -> None:
-    result = next(run.result for run in find_runs(out) if run.slug == "default")
+    result = FoundRun(out / "runs" / site_runs.FIRST / "default").result
     assert result is not None
     said = " ".join(pages["index.html"].words.split())
     assert paging.plain(result.answer) in said
@@ -256,14 +257,14 @@ def test_the_matrix_says_what_each_result_says(out: Path, pages: dict[str, Page]
         assert pages["goals/index.html"].words.count(row["as_of"])
 
 
-def _judged(name: str, probability: float | None = None, outcome: str = "open", **changes: Any) -> FoundRun:
+def _judged(name: str, probability: float | None = None, outcome: str = "open", **changes: Any) -> Any:
     """A run that judged the goal on average."""
     given = {"reporter": "Harbin", "partner": "Russia", "flow": "total", "currency": "USD", "goal": "25 %"}
     given |= {"base_year": 2012, "deadline": 2015, "as_of": "2014-04-15", "reading": "average"} | changes
     kind = None if probability is None else "forecast"
     reading = {"reading": "average", "outcome": outcome, "probability": probability, "kind": kind}
-    result = json.loads(json.dumps({"parameters": given, "readings": [reading]}), object_hook=Recorded)
-    return FoundRun(*name.split("/"), Path(), {}, "", result, {})
+    result = json.loads(json.dumps({"parameters": given, "readings": [reading]}), object_hook=_Recorded)
+    return SimpleNamespace(name=name, address=f"runs/{name}", said=[], result=result)
 
 
 def _make(name: str, decided_by: Any, make: Callable[[], Any]) -> Any:
@@ -273,7 +274,7 @@ def _make(name: str, decided_by: Any, make: Callable[[], Any]) -> Any:
 def test_a_goal_that_several_runs_judged_is_shown_once_by_the_first_default_run() -> None:
     runs = [_judged("00_a/default"), _judged("00_a/all-flows", 0.24), _judged("03_b/default")]
     runs += [_judged("05_c/default", base_year=None), _judged("06_d/default", goal="40 %")]
-    assert [(row["run"], row["goal"], bool(row["announced"])) for row in goal_rows(runs, _make)] == [
+    assert [(row["run"], row["goal"], bool(row["announced"])) for row in _goal_rows(runs, _make)] == [
         ("runs/00_a/default", "+25 % a year", True),
         ("runs/06_d/default", "+40 % a year", False),
     ]
@@ -292,15 +293,17 @@ def test_a_goal_that_several_runs_judged_is_shown_once_by_the_first_default_run(
 def test_a_reading_is_shown_as_its_verdict_or_its_probability(
     outcome: str, probability: float | None, text: str, shade: int | None
 ) -> None:
-    (row,) = goal_rows([_judged("00_a/default", probability, outcome)], _make)
-    assert row["chances"]["average"]["text"] == text
-    assert row["chances"]["average"]["shade"] == shade
-    assert row["chances"]["every_year"]["text"] == ""
+    (row,) = _goal_rows([_judged("00_a/default", probability, outcome)], _make)
+    parts = context._template("parts.html.j2").module
+    cells = [str(parts.chance(row["chances"][name], False)) for name in ("average", "every_year")]
+    found = [re.search(r'class="chance (\w*)(?: p(\d+))?">([^<]*)<', cell) for cell in cells]
+    shown = [one and one.groups() for one in found]
+    assert shown == [(outcome, None if shade is None else str(shade), text), ("", None, "–")]
 
 
 def test_of_two_goals_with_one_day_those_that_a_government_stated_come_first() -> None:
     runs = [_judged("00_a/default", goal="24 %"), _judged("00_a/x"), _judged("00_a/y", as_of="2015-01-01")]
-    assert [row["run"] for row in goal_rows(runs, _make)] == [
+    assert [row["run"] for row in _goal_rows(runs, _make)] == [
         f"runs/00_a/{name}" for name in ("y", "x", "default")
     ]
 
@@ -339,25 +342,24 @@ def test_a_run_that_failed_has_a_page_that_says_so(out: Path, pages: dict[str, P
     assert "goal-9" not in (out / "site" / "goals" / "goals.csv").read_text(encoding="utf-8")
 
 
-def test_a_run_whose_files_were_altered_is_shown_as_damaged(tmp_path: Path) -> None:
-    folder = site_runs.put_run(tmp_path, site_runs.FIRST)
+def test_a_run_whose_files_were_altered_is_shown_as_damaged(small: Path) -> None:
+    folder = small / "runs" / site_runs.FIRST / "other"
     (folder / "notebook.ipynb").write_text("{}", encoding="utf-8")
-    assert [run.fault for run in build_site(tmp_path).failed] == [
+    assert [run.fault for run in build_site(small).failed] == [
         "Files are not those that its journal describes: notebook.ipynb."
     ]
     (folder / "run.json").unlink()
-    assert "run.json, is missing" in build_site(tmp_path).failed[0].fault
+    assert "run.json, is missing" in build_site(small).failed[0].fault
 
 
-def test_a_run_whose_process_died_has_a_page(tmp_path: Path) -> None:
-    site_runs.put_run(tmp_path, site_runs.FIRST)
+def test_a_run_whose_process_died_has_a_page(small: Path) -> None:
     run = Run(site_runs.FIRST, "died", cases.GoalCase().model_dump(mode="json"))
-    run.folder(tmp_path).mkdir()
+    run.folder(small).mkdir()
     parts = freshness.Sources().parts(run, ())
     record = {"key": "", "status": "failed", "parts": parts, "error": "killed <9>"}
-    freshness.write_journal(run.folder(tmp_path), asdict(run) | record)
-    build_site(tmp_path)
-    page = Page(tmp_path / "site" / "runs" / site_runs.FIRST / "died" / "index.html")
+    freshness.write_journal(run.folder(small), asdict(run) | record)
+    build_site(small)
+    page = Page(small / "site" / "runs" / site_runs.FIRST / "died" / "index.html")
     assert "This run failed" in page.words and "killed <9>" in page.words
 
 
@@ -378,13 +380,13 @@ def test_a_page_says_how_it_was_made(out: Path, pages: dict[str, Page]) -> None:
     assert "older data" not in said
 
 
-def test_a_page_made_from_older_data_says_so(tmp_path: Path) -> None:
-    folder = site_runs.put_run(tmp_path, site_runs.FIRST)
+def test_a_page_made_from_older_data_says_so(small: Path) -> None:
+    folder = small / "runs" / site_runs.FIRST / "default"
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     record["parts"]["data"]["goals.csv"] = "f" * 64
     (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
-    build_site(tmp_path)
-    page = Page(tmp_path / "site" / "runs" / site_runs.FIRST / "default" / "index.html")
+    build_site(small)
+    page = Page(small / "site" / "runs" / site_runs.FIRST / "default" / "index.html")
     assert "Made from older data: goals.csv changed since" in page.words
 
 
@@ -422,13 +424,13 @@ def test_pages_are_light(out: Path, pages: dict[str, Page]) -> None:
         assert total < (INDEX_BYTES if name == "index.html" else PAGE_BYTES), name
 
 
-def test_the_page_to_try_a_goal_is_part_of_the_site(tmp_path: Path) -> None:
-    site_runs.put_run(tmp_path, site_runs.FIRST)
-    assert "whatif" in build_site(tmp_path).made
-    assert "index.html" in (tmp_path / "site" / "whatif.html").read_text(encoding="utf-8")
-    page = Page(tmp_path / "site" / "runs" / site_runs.FIRST / "default" / "index.html")
+def test_the_page_to_try_a_goal_is_part_of_the_site(small: Path) -> None:
+    (small / "site" / "whatif.html").unlink()
+    assert build_site(small).made == ["whatif"]
+    assert "index.html" in (small / "site" / "whatif.html").read_text(encoding="utf-8")
+    page = Page(small / "site" / "runs" / site_runs.FIRST / "default" / "index.html")
     assert "../../../whatif.html" in [link["href"] for link in page.all("a")]
-    assert build_site(tmp_path).made == []
+    assert build_site(small).made == []
 
 
 # --- Nothing harmful comes in
@@ -466,11 +468,10 @@ def test_the_site_is_harmless(pages: dict[str, Page]) -> None:
         assert_harmless(page)
 
 
-def test_markup_from_anywhere_is_shown_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    site = nasty_site(tmp_path, monkeypatch)
-    for path in _own_pages(site):
+def test_markup_from_anywhere_is_shown_as_text(nasty_site: Path) -> None:
+    for path in _own_pages(nasty_site):
         assert_harmless(Page(path))
-    assert _documents(site / "search")
+    assert _documents(nasty_site / "search")
 
 
 @given(
@@ -479,7 +480,7 @@ def test_markup_from_anywhere_is_shown_as_text(tmp_path: Path, monkeypatch: pyte
     | st.tuples(st.sampled_from(NASTY), st.text(), st.sampled_from(NASTY)).map("".join)
 )
 def test_no_text_becomes_markup_that_runs(text: str) -> None:
-    for html in (paging.from_markdown(text, NO_LINKS), paging.clean(text, NO_LINKS)):
+    for html in (paging.from_markdown(text, NO_LINKS), paging._clean(text, NO_LINKS)):
         found = _Tags(str(html))
         for tag, attributes in found.tags:
             assert tag in paging.TAGS
@@ -553,7 +554,7 @@ def test_a_frame_survives_html_and_csv(rows: list[list[str]]) -> None:
     frame = pd.DataFrame(rows, columns=["a", "b", "c"])
     (piece,) = paging.split(frame.to_html(index=False, escape=True, na_rep=""))
     assert isinstance(piece, list)
-    grid = paging.make_grid(piece, NO_LINKS)
+    grid = paging._make_grid(piece, NO_LINKS)
     assert grid is not None
     kept = [list(map(inert, row)) for row in rows]
     assert list(csv.reader(io.StringIO(grid.to_csv()))) == [["a", "b", "c"], *kept]
@@ -564,7 +565,7 @@ def test_text_around_a_table_and_wide_cells_are_kept() -> None:
         "<p>before</p><table><tr><th colspan=2>x</th></tr><tr><td>1</td><td>2</td></tr></table>after"
     )
     assert [type(piece) for piece in pieces] == [str, list, str]
-    grid = paging.make_grid(pieces[1], NO_LINKS)  # type: ignore[arg-type]
+    grid = paging._make_grid(pieces[1], NO_LINKS)  # type: ignore[arg-type]
     assert grid is not None
     assert (grid.header, grid.to_csv()) == (["x", ""], "x,\n1,2\n")
 
@@ -579,7 +580,7 @@ def test_text_around_a_table_and_wide_cells_are_kept() -> None:
     ],
 )
 def test_columns_of_numbers_are_recognised(texts: list[str], is_number: bool) -> None:
-    assert paging.is_numeric(tuple(paging.Cell(text) for text in texts)) is is_number
+    assert paging._is_numeric(tuple(paging.Cell(text) for text in texts)) is is_number
 
 
 # --- Published whole
@@ -594,7 +595,7 @@ def _state(site: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def small_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_site(tmp_path_factory: pytest.TempPathFactory, what_if_payload: Any) -> Path:
     """Two runs and their site, which nobody changes."""
     folder = tmp_path_factory.mktemp("small")
     for slug in ("default", "other"):
@@ -766,7 +767,7 @@ def test_two_builds_at_once_do_no_harm(small: Path, begin_builds: Any) -> None:
 def test_where_folders_cannot_be_exchanged_a_kill_between_two_renames_is_mended(
     small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "_swapped", lambda *_: False)
+    monkeypatch.setattr(build.ctypes, "CDLL", lambda _: None)
     before = _state(small / "site")
     build_site(small)
     assert _state(small / "site") == before

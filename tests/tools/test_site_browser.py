@@ -231,8 +231,8 @@ def test_code_is_folded_until_asked_for(turn_to: Any) -> None:
     assert all(code.nth(place).is_visible() for place in range(code.count()))
 
 
-def test_the_choice_of_light_or_dark_lasts(open_page: Open, site: Path) -> None:
-    page = open_page(site / "index.html").page
+def test_the_choice_of_light_or_dark_lasts(turn_to: Any) -> None:
+    page = turn_to("index.html")
     paper = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(paper)
     page.click("button.theme")
@@ -262,33 +262,31 @@ def test_pages_can_be_read_without_scripts(open_page: Open, site: Path) -> None:
     assert page.locator("figure.picture img").first.is_visible()
     assert page.locator("table").first.is_visible()
     assert not page.locator("button.theme").is_visible()
-    page = open_page(site / "targets" / "index.html", java_script_enabled=False).page
+    page.goto((site / "targets" / "index.html").as_uri())
     assert page.locator("table.targets tbody tr").count() > 300
     assert not page.locator("form.filters").is_visible()
 
 
-def test_print_repeats_headers_and_leaves_no_picture_and_no_column_out(open_page: Open, site: Path) -> None:
-    page = open_page(site / f"runs/{site_runs.NAMES[1]}/default/index.html").page
+def test_print_repeats_headers_and_leaves_no_picture_and_no_column_out(turn_to: Any) -> None:
+    page = turn_to(f"runs/{site_runs.NAMES[1]}/default/index.html")
     page.emulate_media(media="print")
     kept = "getComputedStyle(document.querySelector('table.sorts thead')).breakInside"
     assert page.evaluate(kept) == "avoid"  # only such a header is repeated, and without the controls in it
     assert not any(page.locator("thead button").all_text_contents())
     assert all(picture.is_visible() for picture in page.locator("figure.picture img").all())
     assert page.locator("div.scroll").first.evaluate("box => getComputedStyle(box).overflowX") == "visible"
+    page.emulate_media(media="null")
 
 
 @exhaustive
-def test_no_text_or_address_of_a_run_or_of_the_data_can_run(
-    open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = site_runs.nasty_site(tmp_path, monkeypatch)
-    page = open_page(folder / "index.html").page
-    for path in some(sorted(folder.rglob("*.html")), 2):
+def test_no_text_or_address_of_a_run_or_of_the_data_can_run(open_page: Open, nasty_site: Path) -> None:
+    page = open_page(nasty_site / "index.html").page
+    for path in some(sorted(nasty_site.rglob("*.html")), 2):
         page.goto(path.as_uri())  # a dialog, a console error or a request fails the test at its end
         for summary in page.locator("details > summary").all()[:3]:
             summary.click()
         page.wait_for_timeout(20)
-    search = (folder / "search" / "index.html").as_uri()
+    search = (nasty_site / "search" / "index.html").as_uri()
     page.goto(search)
     page.fill("#q", "script alert")
     assert page.locator("#hits li").count() > 0

@@ -41,10 +41,11 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def own_notebooks(tmp_path: Path) -> Path:
+def own_notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Sound tiny notebooks under the names of the real ones."""
     folder = tmp_path / "notebooks"
-    for name, model in author.stamped_notebooks().items():
+    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(folder))
+    for name, model in author._stamped_notebooks().items():
         values = model().model_dump(mode="json").items()
         cell = "\n".join(f"{key} = {value!r}" for key, value in values)
         path = tiny.write(folder, "from lib import errors", name=name, parameters=cell)
@@ -259,7 +260,6 @@ def test_cleaning_leaves_nothing_of_the_machine_or_the_moment() -> None:
 def test_what_jupyterlab_adds_on_saving_goes_without_running_anything(
     own_notebooks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(own_notebooks))
     path, edited = (own_notebooks / f"{name}.ipynb" for name in ("00_did_the_goal_hold", "start"))
     CliRunner().invoke(main, ["stamp"], catch_exceptions=False)
     before = {file.name: file.read_bytes() for file in (path, edited)}
@@ -283,9 +283,9 @@ def test_what_jupyterlab_adds_on_saving_goes_without_running_anything(
 
 def test_two_stamps_of_a_notebook_are_the_same_bytes(tmp_path: Path) -> None:
     path = tiny.write(tmp_path, "from lib import errors", "print(reporter)", "reporter")
-    author.restamp(path)
+    author._restamp(path)
     first = path.read_bytes()
-    author.restamp(path)
+    author._restamp(path)
     assert path.read_bytes() == first
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
@@ -302,8 +302,8 @@ def test_two_stamps_of_a_notebook_are_the_same_bytes(tmp_path: Path) -> None:
 
 def test_the_tables_that_a_notebook_opens_are_in_its_stamp(tmp_path: Path) -> None:
     path = tiny.write(tmp_path, "from lib import figures\nn = len(figures.load_figures())")
-    author.restamp(path)
-    opened = author.read_notebook(path)["metadata"][freshness.STAMP]["data"]
+    author._restamp(path)
+    opened = author._read_notebook(path)["metadata"][freshness.STAMP]["data"]
     assert "figures.csv" in opened and "targets.csv" not in opened
 
 
@@ -319,8 +319,8 @@ def test_a_file_of_the_project_that_a_cell_opens_is_in_the_stamp_by_its_place_th
         path.parent,
         f"import sys\nsys.path.insert(0, {str(path.parent)!r})\nimport helper\nopen({str(table)!r});",
     )
-    author.restamp(path)
-    notebook = author.read_notebook(path)
+    author._restamp(path)
+    notebook = author._read_notebook(path)
     assert str(tmp_path) not in json.dumps(notebook["metadata"])
     assert freshness.why_stale(notebook) == ""
     append(own_lib / "errors.py", "OTHER = 1\n")
@@ -337,14 +337,15 @@ def test_a_notebook_that_opens_a_file_outside_the_project_is_not_stamped(tmp_pat
     path = tiny.write(tmp_path / "notebooks", f"open({str(table)!r});")
     before = path.read_bytes()
     with pytest.raises(UserError, match=r"it opens .*far\.csv, expected files of the project alone"):
-        author.restamp(path)
+        author._restamp(path)
     assert path.read_bytes() == before
 
 
 def test_words_in_any_module_leave_every_committed_stamp_fresh(own_lib: Path) -> None:
     """A docstring, a remark, an annotation in each file of `lib`; and a function of the runner's."""
     notebooks = [
-        author.read_notebook(package.notebooks_dir() / f"{name}.ipynb") for name in author.stamped_notebooks()
+        author._read_notebook(package.notebooks_dir() / f"{name}.ipynb")
+        for name in author._stamped_notebooks()
     ]
     before = [freshness.make_stamp(notebook, TABLES) for notebook in notebooks]
     for path in own_lib.rglob("*.py"):
@@ -368,7 +369,7 @@ def test_a_notebook_that_fails_is_left_as_it_was(tmp_path: Path, cell: str, word
     path = tiny.write(tmp_path, cell)
     before = path.read_bytes()
     with pytest.raises(UserError, match=f"^{path.name}: {words}"):
-        author.restamp(path)
+        author._restamp(path)
     assert path.read_bytes() == before
 
 
@@ -379,7 +380,7 @@ def test_a_cell_out_of_time_leaves_the_notebook_as_it_was(
     path = tiny.write(tmp_path, "import time; time.sleep(900)")
     before = path.read_bytes()
     with pytest.raises(UserError, match="timed out"):
-        author.restamp(path)
+        author._restamp(path)
     assert path.read_bytes() == before
 
 
@@ -388,12 +389,12 @@ def test_a_damaged_notebook_is_an_error_that_names_it(tmp_path: Path, content: b
     path = tmp_path / "broken.ipynb"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"^broken\.ipynb: "):
-        author.read_notebook(path)
+        author._read_notebook(path)
 
 
 def test_a_missing_notebook_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^none\.ipynb: cannot be read"):
-        author.read_notebook(tmp_path / "none.ipynb")
+        author._read_notebook(tmp_path / "none.ipynb")
 
 
 # What `tradegoals check` says.
@@ -419,7 +420,7 @@ def in_cell(old: str, new: str) -> Callable[[Any], Any]:
 
 
 def test_sound_notebooks_have_no_fault(own_notebooks: Path) -> None:
-    assert author.notebook_faults(own_notebooks) == []
+    assert author._notebook_faults() == []
 
 
 @pytest.mark.parametrize(
@@ -456,7 +457,7 @@ def test_a_parameters_cell_that_differs_from_the_model_is_named(
 ) -> None:
     path = own_notebooks / f"{tiny.NAME}.ipynb"
     edit(path, change, fresh=False)
-    found = [line for line in author.notebook_faults(own_notebooks) if "stale" not in line]
+    found = [line for line in author._notebook_faults() if "stale" not in line]
     assert len(found) == 1
     assert found[0].startswith(f"{path.name}: ")
     assert words in found[0]
@@ -465,13 +466,13 @@ def test_a_parameters_cell_that_differs_from_the_model_is_named(
 def test_a_parameter_may_have_a_type(own_notebooks: Path) -> None:
     change = in_cell("reporter =", "reporter: str =")
     edit(own_notebooks / f"{tiny.NAME}.ipynb", change, fresh=False)
-    assert all("stale" in line for line in author.notebook_faults(own_notebooks))
+    assert all("stale" in line for line in author._notebook_faults())
 
 
 @pytest.mark.parametrize("name", [tiny.NAME, author.TEMPLATE])
 def test_a_stale_notebook_is_named_with_the_command_that_renews_it(own_notebooks: Path, name: str) -> None:
     edit(own_notebooks / f"{name}.ipynb", lambda n: n["cells"][1].update(source="1"), fresh=False)
-    assert author.notebook_faults(own_notebooks) == [
+    assert author._notebook_faults() == [
         f"{name}.ipynb: outputs are stale (cells changed: 2; lib changed: __init__, errors); run: tradegoals stamp {name}"
     ]
 
@@ -479,7 +480,7 @@ def test_a_stale_notebook_is_named_with_the_command_that_renews_it(own_notebooks
 def test_missing_and_damaged_notebooks_are_named(own_notebooks: Path) -> None:
     (own_notebooks / f"{tiny.NAME}.ipynb").unlink()
     (own_notebooks / "02_how_did_trade_grow.ipynb").write_text("{")
-    found = author.notebook_faults(own_notebooks)
+    found = author._notebook_faults()
     assert [line.partition(":")[0] for line in found] == [f"{tiny.NAME}.ipynb", "02_how_did_trade_grow.ipynb"]
     assert "cannot be read (No such file" in found[0]
     assert "no valid JSON" in found[1]
@@ -488,17 +489,16 @@ def test_missing_and_damaged_notebooks_are_named(own_notebooks: Path) -> None:
 def test_faults_of_data_hide_those_that_follow_from_them(
     own_data: Path, own_notebooks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(own_notebooks))
     (own_notebooks / "runs.yml").write_text("cases: {one: {parameters: {reportr: x}}}")
     with (own_data / "events.csv").open("a") as file:
         file.write("a;b\n")
-    found = author.all_faults()
+    found = author._all_faults()
     assert any("events.csv" in line and "fields" in line for line in found)
     assert any("checksum" in line or "sha256" in line for line in found)
     assert not any("runs.yml" in line for line in found)
     stale = [line for line in found if "data changed: events.csv" in line]
-    assert len(stale) == len(author.stamped_notebooks())
-    short = author.all_faults(in_short=True)  # as after an edit of data, which makes all of them stale
+    assert len(stale) == len(author._stamped_notebooks())
+    short = author._all_faults(in_short=True)  # as after an edit of data, which makes all of them stale
     assert len(short) == len(found) - len(stale) + 1
     assert short[-1].startswith(f"{len(stale)} notebooks are stale (")
 
@@ -507,7 +507,6 @@ def test_renewing_writes_the_checksums_of_what_changed(
     own_data: Path, own_notebooks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An edit of a table: found, renewed, in order again once the notebooks are stamped."""
-    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(own_notebooks))
     (own_notebooks / "runs.yml").write_text("cases: {one: {notebooks: [01_what_do_the_figures_say]}}")
     table = own_data / "events.csv"
     lines = table.read_text(encoding="utf-8").splitlines(keepends=True)

@@ -365,12 +365,13 @@ def test_a_refused_paste_stays_and_its_line_is_selected(show: Any) -> None:
     assert sheet.get_attribute("#own", "aria-invalid") == "true"
 
 
-def test_the_copy_button_is_in_sight(open_page: Any, file: Path) -> None:
-    sheet = visit(open_page, file).page
+def test_the_copy_button_is_in_sight(show: Any) -> None:
+    sheet = show()
     for width, height in ((1280, 900), (900, 900)):
         sheet.set_viewport_size({"width": width, "height": height})
         box = sheet.locator("#copy").bounding_box()
         assert box and box["x"] + box["width"] <= width and box["y"] + box["height"] <= height
+    sheet.set_viewport_size({"width": 1280, "height": 900})
 
 
 @pytest.mark.parametrize(
@@ -568,9 +569,14 @@ def test_a_bad_day_gets_words_for_every_flow_and_currency(show: Any) -> None:
 
 @exhaustive
 @pytest.mark.parametrize(("width", "dark"), some([(1280, False), (1280, True), (390, True), (390, False)], 3))
-def test_axe_finds_nothing_serious(open_page: Any, file: Path, width: int, dark: bool) -> None:
-    sheet = visit(open_page, file, CHINA + "&nix=1", width=width, dark=dark).page
-    assert axe_faults(sheet, ("moderate", "serious", "critical")) == []
+def test_axe_finds_nothing_serious(show: Any, width: int, dark: bool) -> None:
+    sheet = show(CHINA + "&nix=1")
+    sheet.set_viewport_size({"width": width, "height": 900})
+    sheet.emulate_media(color_scheme="dark" if dark else "light")
+    faults = axe_faults(sheet, ("moderate", "serious", "critical"))
+    sheet.emulate_media(color_scheme="light")
+    sheet.set_viewport_size({"width": 1280, "height": 900})
+    assert faults == []
 
 
 @exhaustive
@@ -595,8 +601,9 @@ def test_the_figure_has_its_text_and_its_table(show: Any) -> None:
     assert sheet.locator("#year-table tbody tr").count() == 4
 
 
-def test_on_paper_the_controls_are_gone_and_the_numbers_are_there(open_page: Any, file: Path) -> None:
-    sheet = visit(open_page, file).page
+def test_on_paper_the_controls_are_gone_and_the_numbers_are_there(show: Any) -> None:
+    sheet = show()
     sheet.emulate_media(media="print")
     assert sheet.locator("form").is_hidden()
     assert sheet.locator("#big").is_visible() and sheet.locator("#year-table").is_visible()
+    sheet.emulate_media(media="null")

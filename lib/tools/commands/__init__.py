@@ -25,11 +25,18 @@ OUT = Path("out")
 
 
 def options(function: Callable[..., Any]) -> Any:
-    """Give a function the arguments and options that its signature describes; more of an option stands in a mapping."""
-    hints = get_type_hints(function, include_extras=True)
+    """Give a function the arguments and options that its signature describes; more of an option stands in a mapping.
+
+    Words by name at `**more` are as many options, which come first.
+    """
+    hints, more = get_type_hints(function, include_extras=True), dict[str, str]()
     for name, one in reversed(list(inspect.signature(function).parameters.items())):
-        if one.kind is not one.VAR_KEYWORD:
+        if one.kind is one.VAR_KEYWORD:
+            kind, more = get_args(hints[name])
+        else:
             function = _parameter(name, hints[name], one.default)(function)
+    for name, meaning in reversed(more.items()):
+        function = _parameter(name, Annotated[kind, meaning], () if kind is Texts else None)(function)
     return function
 
 
@@ -55,18 +62,6 @@ def flag(name: str) -> str:
     return f"--{name.strip('_').replace('_', '-')}"
 
 
-def texts(words: dict[str, str], several: bool = False) -> Callable[[Any], Any]:
-    """Options that take a text, or several, by their names with what they mean."""
-
-    def add(command: Any) -> Any:
-        for name, meaning in reversed(words.items()):
-            hint = Annotated[Texts, meaning] if several else Annotated[str, meaning]
-            command = _parameter(name, hint, () if several else None)(command)
-        return command
-
-    return add
-
-
 def examples(command: str) -> str:
     """What the help of a command ends with."""
     return "\n".join(["\b", "Examples", *(f"  {line}" for line in WORDS["examples"][command])])
@@ -87,11 +82,11 @@ def pairs(texts: Texts, option: str) -> dict[str, str]:
 
 def expect_known_data() -> None:
     """Refuse data that differ from their checksums, and show how: nothing is made of what nobody has looked at."""
-    files.finish_edit()
-    if files.check_checksums():
-        files.finish_edit()  # one that began as we looked
-        if faults := files.check_checksums():
-            raise UserError("\n".join([list_faults(faults), *differences()]))
+    for _ in range(2):  # an edit may have begun as we looked
+        files.finish_edit()
+        if not (faults := files.check_checksums()):
+            return
+    raise UserError("\n".join([list_faults(faults), *differences()]))
 
 
 def differences() -> list[str]:
@@ -99,6 +94,11 @@ def differences() -> list[str]:
     from lib.tools.curation import altered
 
     return [f"{name}: {line}" for name, lines in altered().items() for line in lines]
+
+
+def write_json(content: Any, path: Path) -> None:
+    """Write what people may read and edit."""
+    files.write_atomically(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 
 
 def tell(lines: Iterable[Any], before: str = "", err: bool = False) -> None:

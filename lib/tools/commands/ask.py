@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import click
 
 from lib.errors import UserError
-from lib.tools.commands import OUT, WORDS, Out, Texts, examples, options, pairs, tell, texts
+from lib.tools.commands import OUT, WORDS, Out, Texts, examples, options, pairs, tell
 from lib.tools.commands.bring import Rows
 from lib.tools.commands.results import write_csv
 from lib.tools.run import freshness
@@ -22,11 +22,12 @@ NOTEBOOK = "00_did_the_goal_hold"  # the notebook whose page answers such a ques
 OF_TABLES = ("unit", "column", "fiscal", "fiscal_label", "freq", "year", "decimal", "sheet")
 """What a file may not say, as `data import` asks for it; with the rows."""
 
+SAID = WORDS["ask"] | {name: WORDS["data import"][name] for name in OF_TABLES}
+
 Reading = Literal["average", "every_year", "mean_of_rates"]
 
 
 @click.command(epilog=examples("ask"), context_settings={"ignore_unknown_options": True})
-@texts(WORDS["ask"] | {name: WORDS["data import"][name] for name in OF_TABLES})
 @options
 def ask(
     words: Texts = (),
@@ -38,7 +39,7 @@ def ask(
     csv: Annotated[Path | None, "Write the fan; - for the terminal."] = None,
     page: Annotated[bool, "Write the page, too, as `run` does."] = False,
     out: Out = OUT,
-    **more: str | None,
+    **more: Annotated[str | None, SAID],
 ) -> None:
     """Judge a goal in people's words: of a flow on record, or of the table in a file, "ask mine.xlsx QUESTION".
 
@@ -52,8 +53,7 @@ def ask(
         raise click.NoSuchOption(unknown[0])
     first = Path(*words[:1])
     is_file = first.is_file() or bool(re.fullmatch(r"\.[a-z]{3,4}", first.suffix.lower()))
-    question = " ".join(words[is_file:])
-    if not question:
+    if not (question := " ".join(words[is_file:])):
         raise UserError('ask: found no question, expected such as "Harbin Russia total +25% 2012-2015"')
     said: dict[str, Any] = {name: more.pop(name) for name in OF_TABLES} | {"rows": pairs(rows, "--rows")}
     given: dict[str, Any] = {"base": base, "deadline": deadline, "reading": reading} | more
@@ -94,16 +94,15 @@ def _of_file(path: Path, question: str, given: dict[str, Any], said: dict[str, A
     named["flow"] = named["flow"] and read_flow(named["flow"])
     found, missing = _proposed(path, {name: named[name] for name in named if name != "currency"} | said)
     tell([*found.notes, *(f"{name}: {told}" for name, told in missing.items())], "note: ", err=True)
-    rows = _one_flow(found, named)
+    rows = _one_flow(found.rows, named)
     there = {name: str(rows[name].iloc[0]) for name in named if name not in missing}
     unnamed = {"reporter": path.stem} | dict.fromkeys(missing.keys() - {"reporter"})
-    ends, levels = rows["period"].str.partition("..")[2], rows["value_mn"].to_numpy()
-    if (ends == "").all():
-        years: Any = rows["period"].astype(int)
-    else:  # fiscal years, as periods that end with their month
-        month = pd.Period(ends.iloc[0], freq="M").strftime("%b").upper()
-        years = pd.PeriodIndex(ends.str[:4], freq=f"Y-{month}")
-    return asking.ask(pd.Series(levels, years), goal=question, **given | unnamed | there)
+    years: Any = rows["period"].str.partition("..")[2]
+    if years.iloc[0]:  # fiscal years, as periods that end with their month
+        years = pd.PeriodIndex(years.str[:4], freq=f"Y-{pd.Period(years.iloc[0], 'M'):%b}".upper())
+    else:
+        years = rows["period"].astype(int)
+    return asking.ask(pd.Series(rows["value_mn"].to_numpy(), years), goal=question, **given | unnamed | there)
 
 
 def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
@@ -126,24 +125,24 @@ def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
     return propose(path, **given | {name: stand_in[name][0] for name in missing}), missing
 
 
-def _one_flow(found: Any, names: dict[str, str | None]) -> "pd.DataFrame":
+def _one_flow(rows: "pd.DataFrame", names: dict[str, str | None]) -> "pd.DataFrame":
     """The whole years of one flow of a table, sums of months and of both flows too; of several an option says which."""
     from lib.spoken import read_place
     from lib.tools.sources import observations
 
-    rows, _ = observations.with_totals(observations.with_years(found.rows))
+    rows, _ = observations.with_totals(observations.with_years(rows))
     rows = rows[rows["freq"] == "A"]
+    if (whole := rows["period"].str.fullmatch("[0-9]{4}")).any():
+        rows = rows[whole]
     millions = observations.in_millions(rows["value"], rows["unit"])
     rows = rows.assign(value_mn=millions, currency=rows["unit"].str[:3])
-    whole = rows["period"].str.fullmatch("[0-9]{4}")
-    rows = rows[whole] if whole.any() else rows
     if rows.empty:
         raise UserError("ask: found no whole year in the table, expected a level a year")
     for name, wanted in names.items():
         there = sorted(rows[name].unique())
-        fallback = "total" if name == "flow" and "total" in there else there[0] if len(there) == 1 else ""
-        chosen = wanted or fallback
-        chosen = chosen if chosen in there or not chosen else read_place(chosen)
+        only = "total" if name == "flow" and "total" in there else there[0] if len(there) == 1 else ""
+        if (chosen := wanted or only) not in there:
+            chosen = read_place(chosen)
         if chosen not in there:
             raise UserError(f"--{name}: found {wanted or 'none'}, expected one of: {', '.join(there)}")
         rows = rows[rows[name] == chosen]

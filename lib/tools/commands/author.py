@@ -15,7 +15,7 @@ from lib.errors import UserError, nearest, quote, some
 from lib.package import KEPT_ONLY_ENV, notebooks_dir
 from lib.research import files
 from lib.tools import commands
-from lib.tools.commands import OUT, Out, Texts, agreed, options, report_faults, tell
+from lib.tools.commands import OUT, Out, Texts, agreed, options, report_faults, tell, write_json
 from lib.tools.run import freshness
 from lib.tools.run.opened import PREFIX
 from lib.tools.strict import read_json
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = "template"  # the notebook to copy
 
-PICTURE_OF, PICTURE = "00_did_the_goal_hold", ".github/picture.png"
-"""The picture of README.md is the first figure of this notebook."""
+PICTURE_OF, PICTURE = "00_did_the_goal_hold", ".github/picture.png"  # README.md shows its first figure
 
 REGISTRY = "tools/run/matrix.py"  # module of `lib` whose mapping ON_REQUEST lists a new notebook
 
@@ -51,11 +50,11 @@ def check(
         if files.check_checksums() != shown:
             raise UserError("check --renew: the data have changed again since they were shown; look again")
         tell(files.refresh_checksums() if names else (), "renewed the checksum of ")
-    report_faults(all_faults(in_short=renew))
+    report_faults(_all_faults(in_short=renew))
     click.echo("Data, runs.yml and notebooks are in order.")
 
 
-def stamped_notebooks() -> "dict[str, type[Case]]":
+def _stamped_notebooks() -> "dict[str, type[Case]]":
     """Every notebook that is committed with outputs, and the model of its parameters; no command runs the last two."""
     from lib.cases import FlowCase, GoalCase
     from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST
@@ -63,7 +62,7 @@ def stamped_notebooks() -> "dict[str, type[Case]]":
     return {**NOTEBOOKS, **ON_REQUEST, "start": GoalCase, TEMPLATE: FlowCase}
 
 
-def all_faults(in_short: bool = False) -> list[str]:
+def _all_faults(in_short: bool = False) -> list[str]:
     """Every fault of the data, the cases and the notebooks, one line each; in short, one for all that are stale."""
     from lib.figures import check_tables
     from lib.tools.run import matrix
@@ -74,43 +73,39 @@ def all_faults(in_short: bool = False) -> list[str]:
             matrix.expand()
         except UserError as error:
             faults = str(error).splitlines()
-    found = notebook_faults()
-    if in_short and (stale := [line for line in found if STALE in line]):
+    faults += _notebook_faults()
+    if in_short and (stale := [line for line in faults if STALE in line]):
         names = some([line.partition(".ipynb")[0] for line in stale], 6)
-        found = [line for line in found if line not in stale]
-        found.append(f"{len(stale)} notebooks are stale ({names}); run: tradegoals stamp")
-    return faults + found
+        faults = [line for line in faults if line not in stale]
+        faults.append(f"{len(stale)} notebooks are stale ({names}); run: tradegoals stamp")
+    return faults
 
 
 STALE = "outputs are stale ("
 
 
-def notebook_faults(folder: Path | None = None) -> list[str]:
+def _notebook_faults() -> list[str]:
     """Notebooks that are missing, whose parameters cell differs from the model, or whose stamp is stale."""
     faults = []
-    for name, model in stamped_notebooks().items():
-        path = (folder or notebooks_dir()) / f"{name}.ipynb"
+    for name, model in _stamped_notebooks().items():
+        path = notebooks_dir() / f"{name}.ipynb"
         try:
-            notebook = read_notebook(path)
+            notebook = _read_notebook(path)
             stale = freshness.why_stale(notebook)
-            found = parameter_faults(notebook, model)
-            found += [f"{STALE}{stale}); run: tradegoals stamp {name}"] if stale else []
+            found = _parameter_faults(notebook, model)
+            found += [f"{STALE}{stale}); run: tradegoals stamp {name}"] * bool(stale)
         except UserError as error:
             found = [str(error).removeprefix(f"{path.name}: ")]
         faults += [f"{path.name}: {line}" for line in found]
     return faults
 
 
-def parameter_faults(notebook: Any, model: "type[Case]") -> list[str]:
+def _parameter_faults(notebook: Any, model: "type[Case]") -> list[str]:
     """Differences between the tagged cell and the typed model: names, order and defaults."""
     cells = [cell for cell in notebook["cells"] if "parameters" in cell["metadata"].get("tags", [])]
     if len(cells) != 1:
         return [f"found {len(cells)} cells tagged parameters, expected 1"]
-    try:
-        values = _literals(cells[0]["source"])
-    except UserError as error:
-        return [f"parameters: {error}"]
-    defaults = model().model_dump(mode="json")
+    values, defaults = _literals(cells[0]["source"]), model().model_dump(mode="json")
     if list(values) != list(defaults):
         return [f"parameters: found {list(values)}, expected {list(defaults)}"]
     changed = [key for key in values if values[key] != defaults[key]]
@@ -124,7 +119,7 @@ def _literals(source: str) -> dict[str, Any]:
         for statement in ast.parse(source).body:
             line = statement.lineno
             match statement:
-                case ast.Assign([ast.Name(name)], ast.expr() as value) | ast.AnnAssign(
+                case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(
                     ast.Name(name), value=ast.expr() as value
                 ):
                     values[name] = ast.literal_eval(value)
@@ -132,12 +127,12 @@ def _literals(source: str) -> dict[str, Any]:
                     raise ValueError
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None) or line
-        found = source.splitlines()[line - 1].strip()
-        raise UserError(f"line {line}: found {found}, expected name = value, a plain value") from None
+        found = f"line {line}: found {source.splitlines()[line - 1].strip()}"
+        raise UserError(f"parameters: {found}, expected name = value, a plain value") from None
     return values
 
 
-def read_notebook(path: Path) -> Any:
+def _read_notebook(path: Path) -> Any:
     """Read a notebook; a file that is missing or damaged is an error that names it."""
     import nbformat
 
@@ -161,15 +156,15 @@ def stamp(
     """Execute, clean and stamp notebooks after an edit: those that are stale, of all or of those named."""
     from lib.tools.run import kernels, matrix
 
-    stamped = list(stamped_notebooks())
+    stamped = list(_stamped_notebooks())
     names = [matrix.notebook_name(text, stamped) for text in notebook] or stamped
     paths = [notebooks_dir() / f"{name}.ipynb" for name in names]
-    stale = {path: freshness.why_stale(read_notebook(path)) for path in paths}
+    stale = {path: freshness.why_stale(_read_notebook(path)) for path in paths}
     due = [path for path in paths if stale[path] or force]
     if check:
         tell(f"{path.stem}: {f'stale, {stale[path]}' if stale[path] else 'fresh'}" for path in paths)
         sys.exit(bool(due))
-    if tidied := [path.stem for path in paths if path not in due and tidy(path)]:
+    if tidied := [path.stem for path in paths if path not in due and _tidy(path)]:
         click.echo(f"tidied {', '.join(tidied)}: an editor had added to what is not in a cell")
     if not due:
         click.echo(f"{len(paths)} fresh, nothing to do")
@@ -177,38 +172,32 @@ def stamp(
     commands.expect_known_data()
     with kernels.starting() as kernel:
         for path in due:
-            restamp(path, kernel())
-            renew_picture(path)
+            _restamp(path, kernel())
+            _renew_picture(path)
             click.echo(f"stamped {path.stem}" + (f" ({stale[path]})" if stale[path] else ""))
 
 
-def restamp(path: Path, kernel: str = "python3") -> None:
+def _restamp(path: Path, kernel: str = "python3") -> None:
     """Execute a notebook at its own parameters, clean it, stamp it and write it; a `UserError` leaves it as it was."""
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
-
     from lib.tools.run.execute import run_notebook
 
-    read_notebook(path)  # which says in words what is wrong with a damaged file
     # What is committed must not depend on what somebody fetched.
     how: dict[str, Any] = {"seconds": float("inf"), "environment": {KEPT_ONLY_ENV: "1"}}
     try:
         with tempfile.TemporaryDirectory() as folder:
-            notes = Path(folder, "opened")
-            notebook = run_notebook(path, {}, kernel, notes=notes, **how)
+            notebook = run_notebook(path, {}, kernel, notes=(notes := Path(folder, "opened")), **how)
             opened, _ = freshness.read_opened(notes)
-    except PapermillExecutionError as error:
-        raise UserError(f"{path.name}: {error.ename}: {error.evalue}") from None
-    except (CellTimeoutError, DeadKernelError) as error:
-        raise UserError(f"{path.name}: {str(error).splitlines()[0]}") from None
+    except Exception as error:  # a cell, the kernel: whatever it was
+        said = ": ".join(getattr(error, name) for name in ("ename", "evalue") if hasattr(error, name))
+        raise UserError(f"{path.name}: {said or str(error).splitlines()[0]}") from None
     if elsewhere := [name for name in opened if name.startswith(("~/", "/", PREFIX))]:
         raise UserError(f"{path.name}: it opens {', '.join(elsewhere)}, expected files of the project alone")
     files.write_atomically(path, _cleaned(notebook, freshness.make_stamp(notebook, opened)))
 
 
-def tidy(path: Path) -> bool:
+def _tidy(path: Path) -> bool:
     """Strip from a fresh notebook what an editor wrote into it by the way, as JupyterLab does; whether there was any."""
-    notebook = read_notebook(path)
+    notebook = _read_notebook(path)
     text = _cleaned(notebook, notebook["metadata"][freshness.STAMP])
     if is_new := text != path.read_text(encoding="utf-8"):
         files.write_atomically(path, text)
@@ -228,7 +217,7 @@ def _cleaned(notebook: Any, stamp: dict[str, Any]) -> str:
     return str(nbformat.writes(notebook, indent=1)) + "\n"
 
 
-def renew_picture(path: Path) -> None:
+def _renew_picture(path: Path) -> None:
     """Take the picture of README.md from a notebook just stamped, if its first figure is that picture."""
     place = path.parent.parent / PICTURE
     if path.stem == PICTURE_OF and place.exists():
@@ -242,82 +231,73 @@ def renew_picture(path: Path) -> None:
 @options
 def new(
     name: str,
-    title: Annotated[str | None, "The question, as the notebook's title [default: from the name]."] = None,
     case: Annotated[str, "Whose parameters: FlowCase (a flow on a day), TrendCase, GoalCase …"] = "FlowCase",
 ) -> None:
     """Make a notebook from the template, parameters wired; `run`, `stamp`, `check` and the tests know it at once.
 
     A notebook that fails leaves nothing.
     """
-    import nbformat
-
     from lib.tools.run import matrix
 
-    check_name(name)
-    if case not in (known := flow_cases()):
+    _check_name(name)
+    if case not in (known := _flow_cases()):
         raise UserError(f"case: found {quote(case)}, expected {nearest(case, known)}")
-    folder, model, registry = notebooks_dir(), known[case], freshness.LIB / REGISTRY
-    path, template = folder / f"{name}.ipynb", read_notebook(folder / f"{TEMPLATE}.ipynb")
-    before = registry.read_text(encoding="utf-8")
-    notebook = _fill_in(template, name, title, model)
-    files.write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
+    folder, registry = notebooks_dir(), freshness.LIB / REGISTRY
+    path, before = folder / f"{name}.ipynb", registry.read_text(encoding="utf-8")
+    notebook = _filled_in(_read_notebook(folder / f"{TEMPLATE}.ipynb"), name, known[case])
+    files.write_atomically(path, _cleaned(notebook, {}))
     try:
         entry = rf'\g<0>    "{name}": cases.{case},\n'
         files.write_atomically(registry, re.sub(r"\nON_REQUEST: [^}]*\n(?=}\n)", entry, before))
-        restamp(path)
+        _restamp(path)
     except UserError:
         path.unlink()
         files.write_atomically(registry, before)
         raise
-    matrix.ON_REQUEST[name] = model
-    schema = json.dumps(matrix.schema(), ensure_ascii=False, indent=1) + "\n"
-    files.write_atomically(folder / matrix.SCHEMA_FILE, schema)
-    click.echo(f"made {path}, with the parameters of {case}; it is listed in lib/{REGISTRY}")
-    next_ = f"tradegoals stamp {name} && tradegoals run --notebook {name}"
-    click.echo(f"Next: edit it in JupyterLab, then: {next_}")
-    click.echo(f"To test it: uv run --group test pytest -n 0 notebooks/{name}.ipynb")
-
-
-def check_name(name: str) -> None:
-    """Refuse a name that is taken, shares its number with another notebook, or is of another form."""
-    from lib.tools.run import matrix
-
-    known = {*matrix.NOTEBOOKS, *matrix.ON_REQUEST, *(path.stem for path in notebooks_dir().glob("*.ipynb"))}
-    # From 20 on: lower ones tell the collection's own story.
-    free = next(f"{n}" for n in range(20, 100) if not any(other.startswith(f"{n}_") for other in known))
-    if not re.fullmatch(r"[0-9]{2}(_[a-z0-9]+)+", name):
-        form = f"two digits and the question in lower case, such as {free}_did_exports_keep_up"
-        raise UserError(f"name: found {quote(name)}, expected {form}")
-    for other in known:
-        if other.startswith(name[:3]):
-            raise UserError(f"name: found number {name[:2]}, which {other} has; expected one such as {free}")
-
-
-def flow_cases() -> dict[str, "type[FlowCase]"]:
-    """The models in `lib.cases` that describe a flow, by name."""
-    from lib import cases
-
-    models = ((name, one) for name, one in sorted(vars(cases).items()) if isinstance(one, type))
-    return {name: model for name, model in models if issubclass(model, cases.FlowCase)}
-
-
-def parameters_cell(model: "type[Case]") -> str:
-    """The source of a parameters cell: every name with its default and what it means."""
-    defaults = model().model_dump(mode="json")
-    return "\n".join(
-        f"{name} = {json.dumps(defaults[name], ensure_ascii=False)}  # {field.description}"
-        for name, field in model.model_fields.items()
+    matrix.ON_REQUEST[name] = known[case]
+    write_json(matrix.schema(), folder / matrix.SCHEMA_FILE)
+    click.echo(
+        f"made {path}, with the parameters of {case}; it is listed in lib/{REGISTRY}\n"
+        f"Next: edit it in JupyterLab, then: tradegoals stamp {name} && tradegoals run --notebook {name}\n"
+        f"To test it: uv run --group test pytest -n 0 notebooks/{name}.ipynb"
     )
 
 
-def _fill_in(notebook: Any, name: str, title: str | None, model: "type[Case]") -> Any:
+def _check_name(name: str) -> None:
+    """Refuse a name that is taken, shares its number with another notebook, or is of another form."""
+    from lib.tools.run import matrix
+
+    stems = (path.stem for path in notebooks_dir().glob("*.ipynb"))
+    known = {other[:2]: other for other in (*matrix.NOTEBOOKS, *matrix.ON_REQUEST, *stems)}
+    free = next(
+        f"{n}" for n in range(20, 100) if f"{n}" not in known
+    )  # lower ones tell the collection's story
+    if not re.fullmatch(r"[0-9]{2}(_[a-z0-9]+)+", name):
+        form = f"two digits and the question in lower case, such as {free}_did_exports_keep_up"
+        raise UserError(f"name: found {quote(name)}, expected {form}")
+    if other := known.get(name[:2]):
+        raise UserError(f"name: found number {name[:2]}, which {other} has; expected one such as {free}")
+
+
+def _flow_cases() -> dict[str, "type[FlowCase]"]:
+    """The models in `lib.cases` that describe a flow, by name."""
+    from lib import cases
+
+    models = {name: one for name, one in sorted(vars(cases).items()) if isinstance(one, type)}
+    return {name: model for name, model in models.items() if issubclass(model, cases.FlowCase)}
+
+
+def _filled_in(notebook: Any, name: str, model: "type[Case]") -> Any:
     """The template with title, parameters, case and name in their places."""
-    question = " ".join((title or name[3:].replace("_", " ").capitalize() + "?").split())
-    _, _, rest = notebook["cells"][0]["source"].partition("\n")
-    notebook["cells"][0]["source"] = f"# {question}\n{rest}"
+    first, question = notebook["cells"][0], name[3:].replace("_", " ").capitalize()
+    first["source"] = re.sub("^.*", f"# {question}?", first["source"])
+    values = {
+        name: json.dumps(value, ensure_ascii=False) for name, value in model().model_dump(mode="json").items()
+    }
+    lines = (f"{name} = {values[name]}  # {field.description}" for name, field in model.model_fields.items())
     for cell in notebook["cells"]:
         if "parameters" in cell["metadata"].get("tags", []):
-            cell["source"] = parameters_cell(model)
+            cell["source"] = "\n".join(lines)
         elif cell["cell_type"] == "code":
             source = cell["source"].replace("cases.FlowCase", f"cases.{model.__name__}")
             cell["source"] = source.replace(f'"{TEMPLATE}"', f'"{name}"')
@@ -333,8 +313,10 @@ def kernel(what: Literal["install"]) -> None:
     """
     from lib.tools.run import kernels
 
-    click.echo(f"{what}ed {kernels.install()}; by name: papermill -k {kernels.INSTALLED} …")
-    click.echo(f"To take it out: jupyter kernelspec remove {kernels.INSTALLED}")
+    name, folder = kernels.INSTALLED, kernels.install()
+    click.echo(
+        f"{what}ed {folder}; by name: papermill -k {name} …\nTo take it out: jupyter kernelspec remove {name}"
+    )
 
 
 # --- data/reference, and the same of a panel of one's own ---
@@ -364,8 +346,9 @@ def reference(
         raise UserError(f"panels: found no folder, expected --panels FOLDER or the variable {PANELS_ENV}")
     elif check:
         if faults := faults_of(panels):
-            first = "the panels are not those that data/reference was computed from:"
-            raise UserError("\n".join([first, *faults]))
+            raise UserError(
+                "\n".join(["the panels are not those that data/reference was computed from:", *faults])
+            )
         click.echo(f"{panels}: all panels are those that data/reference was computed from")
     else:
         ran = pipeline.build(panels, only=step, fresh=fresh)

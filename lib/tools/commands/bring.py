@@ -12,7 +12,7 @@ import click
 
 from lib.errors import UserError, nearest, quote, read_bytes, shown_path
 from lib.tools import commands
-from lib.tools.commands import WORDS, Texts, agreed, in_words, options, pairs, tell, texts
+from lib.tools.commands import WORDS, Texts, agreed, in_words, options, pairs, tell
 
 Rows = Annotated[Texts, "Only the rows where this stands; may be repeated.", {"metavar": "COLUMN=TEXT"}]
 PLACE = 'To add to reporters.csv, such as "Jilin, province, China"; TEXT=NAME says how the table calls it.'
@@ -183,7 +183,6 @@ def remove(source: str, yes: Annotated[bool, "Without asking."] = False) -> None
 
 
 @click.command("import")
-@texts(WORDS["data import"])
 @options
 def import_(
     table: Path,
@@ -192,7 +191,7 @@ def import_(
     place: Annotated[Texts, PLACE, {"metavar": '"NAME, KIND, PARENT"'}] = (),
     guess: Annotated[bool, "Show how the table would be read, and write nothing."] = False,
     yes: Annotated[bool, "Write without asking."] = False,
-    **said: str | None,
+    **said: Annotated[str | None, WORDS["data import"]],
 ) -> None:
     """Read TABLE, downloaded by hand: CSV, Excel, ODS, HTML, XML, JSON or SDMX, told by its content.
 

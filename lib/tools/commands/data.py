@@ -10,7 +10,7 @@ from lib.errors import UserError, list_faults
 from lib.package import describe
 from lib.research import files
 from lib.tools import commands
-from lib.tools.commands import WORDS, agreed, bring, flag, in_words, options, tell, texts
+from lib.tools.commands import WORDS, agreed, bring, flag, in_words, options, tell
 
 ASKED: dict[str, str] = WORDS["data add"]  # what a user gives, in the order in which it is asked for
 
@@ -27,11 +27,12 @@ for command in (bring.fetch, bring.import_, bring.refresh, bring.remove, bring.u
 
 
 @data.command()
-@texts({name: f"{words[0].upper()}{words[1:]}." for name, words in ASKED.items()})
 @options
 def add(
     yes: Annotated[bool, "Write without asking, also where something speaks against it."] = False,
-    **given: str | None,
+    **given: Annotated[
+        str | None, {name: f"{words[0].upper()}{words[1:]}." for name, words in ASKED.items()}
+    ],
 ) -> None:
     """Add one figure to figures.csv: what no option gives is asked for.
 
@@ -47,10 +48,9 @@ def add(
     countries = curation.countries_to_add(row)
     if faults := curation.faults(row, countries):
         raise UserError(list_faults(faults))
-    warnings = curation.warnings(row)
-    click.echo(", ".join(text for text in row.values() if text))
+    click.echo(", ".join(filter(None, row.values())))
     tell((f"{country['name']}, {country['code']}" for country in countries), "reporters.csv gets a row: ")
-    tell(warnings, "look: ")
+    tell(curation.warnings(row), "look: ")
     if agreed("Write it?", yes):
         click.echo(f"wrote {curation.add(row)['figure_id']} to data/figures.csv")
 
@@ -58,14 +58,13 @@ def add(
 def _complete(given: dict[str, str | None]) -> dict[str, str]:
     """What was given, the rest asked for at a terminal; without one, what must not be blank is an error."""
     missing = [name for name in ASKED if given[name] is None]
-    needed = [flag(name) for name in missing if name not in DEFAULTS]
-    if needed and not commands.is_terminal():
-        raise UserError(f"data add: found no {', '.join(needed)}, expected them where nobody can be asked")
-    values = {name: given[name] or DEFAULTS.get(name, "") for name in ASKED}
     for name in missing if commands.is_terminal() else ():
         click.echo(f"{name}: {ASKED[name]}")
-        values[name] = click.prompt(name, default=DEFAULTS.get(name))
-    return {name: value.strip() for name, value in values.items()}
+        given[name] = click.prompt(name, default=DEFAULTS.get(name))
+    values = {name: given[name] or DEFAULTS.get(name) for name in ASKED}
+    if needed := ", ".join(flag(name) for name in missing if values[name] is None):
+        raise UserError(f"data add: found no {needed}, expected them where nobody can be asked")
+    return {name: (value or "").strip() for name, value in values.items()}
 
 
 def _in_our_words(values: dict[str, str]) -> dict[str, str]:
@@ -121,7 +120,7 @@ def _show_flags(listed: bool) -> None:
     if listed:
         tell(in_words(pd.concat([found, more.assign(status="")])))
     doubted = found.drop_duplicates("figure_id")
-    settled = int((~doubted["status"].isin(plausibility.UNDOUBTED)).sum())
+    settled = (~doubted["status"].isin(plausibility.UNDOUBTED)).sum()
     click.echo(
         f"{len(doubted)} of {len(figures)} figures are doubted by a rule; {settled} of these have a status that says "
         f"what is wrong.{'' if listed else ' To list them: tradegoals data check --flags'}"
@@ -168,10 +167,13 @@ def sources() -> None:
     from lib.tools.sources.publishers import PUBLISHERS, key_of
 
     curated, kept = fig.load_figures(), record.sources()
+    told = "{values:,} values of {pairs:,} pairs, {first:%Y}–{last:%Y}, last on {updated}".format_map
+    came = kept.apply(lambda row: told(row), axis=1)
     flows = len(curated.drop_duplicates(["reporter", "partner", "flow"]))
     span = f"{curated['period_start'].dt.year.min()}–{curated['period_end'].dt.year.max()}"
-    click.echo("record: data/figures.csv, collected by hand")
-    click.echo(f"  {len(curated)} figures of {flows} flows, {span}")
+    click.echo(
+        f"record: data/figures.csv, collected by hand\n  {len(curated)} figures of {flows} flows, {span}"
+    )
     click.echo(f"  last published {curated['published'].max()}")
     for name, publisher in PUBLISHERS.items():
         click.echo(f"{name}: {publisher.title}\n  {publisher.covers}\n  licence: {publisher.licence}")
@@ -180,13 +182,7 @@ def sources() -> None:
             state = "set" if key_of(name) else "not set: the public preview"
             click.echo(f"  key: {publisher.key} is {state}")
         if publisher.command == "fetch":
-            told = f"fetched: {_came(kept.loc[name])}" if name in kept.index else "nothing fetched yet"
-            click.echo(f"  {told}")
-    for name, row in kept[~kept.index.isin(list(PUBLISHERS))].iterrows():
-        click.echo(f"{name}: {row['publisher']}\n  imported: {_came(row)}")
+            click.echo(f"  fetched: {came[name]}" if name in came else "  nothing fetched yet")
+    for name in came.index.difference(list(PUBLISHERS)):
+        click.echo(f"{name}: {kept.loc[name, 'publisher']}\n  imported: {came[name]}")
         click.echo(f"  to take it back: tradegoals data remove {name}")
-
-
-def _came(row: Any) -> str:
-    span = f"{row['first']:%Y}–{row['last']:%Y}"
-    return f"{row['values']:,} values of {row['pairs']:,} pairs, {span}, last on {row['updated']}"

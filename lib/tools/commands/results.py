@@ -11,7 +11,7 @@ import click
 from lib.errors import UserError, nearest, quote
 from lib.research import files
 from lib.tools import commands
-from lib.tools.commands import OUT, Out, Texts, examples, flag, options, tell, texts
+from lib.tools.commands import OUT, Out, Texts, examples, flag, options, tell
 from lib.tools.run.freshness import TABLE
 
 if TYPE_CHECKING:  # every command imports this module; the others need no pandas
@@ -25,7 +25,6 @@ FILTERS = (
 
 
 @click.command(epilog=examples("results"))
-@texts(dict.fromkeys(FILTERS, "Only rows with this (repeatable); of several, any."), several=True)
 @options
 def results(
     out: Out = OUT,
@@ -34,7 +33,7 @@ def results(
     limit: Annotated[int, "Rows to print; 0 for all.", {"type": click.IntRange(0)}] = 40,
     csv: Annotated[Path | None, "Write the chosen rows, with all columns; - for the terminal."] = None,
     merge: Annotated[bool, "First collect again what the run folders hold."] = False,
-    **wanted: Texts,
+    **wanted: Annotated[Texts, dict.fromkeys(FILTERS, "Only rows with this (repeatable); of several, any.")],
 ) -> None:
     """Print the results of all runs, from out/results.parquet."""
     from lib.tables import to_csv
@@ -47,17 +46,16 @@ def results(
     for column in sort:
         if column not in rows.columns:
             raise UserError(f"--sort: found {quote(column)}, expected {nearest(column, rows.columns)}")
-    if sort:  # empty ones last
+    if sort:
         rows = rows.sort_values(list(sort), ascending=not descending, kind="stable")
     if csv is not None:
         write_csv(to_csv(rows), csv, f"{len(rows)} rows")
         return
     shown = rows.head(limit) if limit else rows
-    click.echo(as_text(shown, shutil.get_terminal_size((110, 24)).columns), nl=not shown.empty)
+    click.echo(_as_text(shown, shutil.get_terminal_size((110, 24)).columns), nl=not shown.empty)
     found = f"{len(rows)} of {len(table)} rows" if len(rows) < len(table) else f"{len(table)} rows"
-    if len(shown) < len(rows):
-        found += f", the first {len(shown)} shown; --limit 0 shows all"
-    click.echo(found if len(table) else "The table is empty: no run has recorded a result.")
+    rest = f", the first {len(shown)} shown; --limit 0 shows all" if len(shown) < len(rows) else ""
+    click.echo(found + rest if len(table) else "The table is empty: no run has recorded a result.")
 
 
 def write_csv(text: str, path: Path, what: str) -> None:
@@ -89,20 +87,19 @@ def _choose_rows(table: "pd.DataFrame", wanted: dict[str, Texts]) -> "pd.DataFra
             return text
 
     rows = table
-    for column, values in wanted.items():
-        held = {one: plain(str(one)) for one in table[column].dropna().unique()} if values else {}
+    for column, values in ((column, values) for column, values in wanted.items() if values):
+        held = {one: plain(str(one)) for one in table[column].dropna().unique()}
         if column == "notebook" and held:
             values = tuple(notebook_name(value, held.values()) for value in values)
         for value in values:
             if plain(value) not in held.values():
                 expected = nearest(value, map(str, held)) if held else "nothing: no row has this column"
                 raise UserError(f"{flag(column)}: found {quote(value)}, expected {expected}")
-        if values:
-            rows = rows[rows[column].map(held).isin(list(map(plain, values)))]
+        rows = rows[rows[column].map(held).isin(list(map(plain, values)))]
     return rows
 
 
-def as_text(rows: "pd.DataFrame", width: int) -> str:
+def _as_text(rows: "pd.DataFrame", width: int) -> str:
     """Rows as a table folded to `width`, without empty columns; what all rows share stands once above it."""
     from lib.words import number
 
@@ -127,7 +124,7 @@ def site(out: Out = OUT) -> None:
 
     commands.expect_known_data()
     built = build_site(out)
-    click.echo(f"{len(built.made)} parts made, {len(built.kept)} kept: {built.folder / 'index.html'}")
+    click.echo(f"{len(built.made)} parts made, {len(built.kept)} kept: {out / 'site' / 'index.html'}")
     tell((f"{run.name}: {run.fault.splitlines()[0]}" for run in built.failed), "FAILED ", err=True)
     if built.failed:
         sys.exit(1)

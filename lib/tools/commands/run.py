@@ -1,11 +1,11 @@
 """The commands that run notebooks, `run`, `run-one` and `schema`, and what they print."""
 
+import fnmatch
 import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,7 +15,7 @@ from lib.errors import UserError, nearest, read_bytes
 from lib.package import data_dir, notebooks_dir
 from lib.research import files
 from lib.tools import commands
-from lib.tools.commands import OUT, Out, Texts, examples, options, pairs, tell
+from lib.tools.commands import OUT, Out, Texts, examples, options, pairs, tell, write_json
 from lib.tools.commands.results import collect_results
 from lib.tools.run import freshness
 from lib.tools.strict import read_json
@@ -61,7 +61,6 @@ def run(
     commands.expect_known_data()
     writes, values = not (list_ or dry_run or specs), pairs(p, "-p")
     content = read_bytes(matrix).decode(errors="replace") if matrix else ""
-
     asked = (notebook, values, named, case, ci)
 
     def select() -> freshness.Chosen:
@@ -74,20 +73,23 @@ def run(
     chosen = _only(found, only)
     _tell_how_read(values, chosen)
     if list_:
-        given = (" ".join(f"{name}={text}" for name, text in one.parameters.items()) for one in chosen)
-        tell(f"{one.name}: {texts}" for one, texts in zip(chosen, given, strict=True))
+        for one in chosen:
+            given = (f"{name}={text}" for name, text in one.parameters.items())
+            click.echo(" ".join([f"{one.name}:", *given]))
         return
     if specs:
-        _write_specs(chosen, specs)
+        files.make_folder(specs)
+        for one in chosen:
+            write_json(asdict(one), specs / f"{one.notebook}--{one.slug}.json")
+        click.echo(f"wrote {len(chosen)} files to {specs}")
         return
     items = [(one, "forced" if force else freshness.reason_to_run(one, out, sources)) for one in chosen]
     if dry_run:
         _tell_what_would_run(items, left_out)
         return
-    how: dict[str, Any] = {"force": force, "timeout": timeout, "cold": cold}
-    how |= {"jobs": jobs, "memory": memory, "scheduler": scheduler}
+    how = {"force": force, "timeout": timeout, "cold": cold, "jobs": jobs, "memory": memory}
     try:
-        outcomes = _execute(items, out, sources, fail_fast, **how)
+        outcomes = _execute(items, out, sources, **how, fail_fast=fail_fast, scheduler=scheduler)
     finally:  # also after Ctrl-C: what had finished is kept
         collect_results(out, any(reason for _, reason in items))
     place = {one.name: number for number, one in enumerate(chosen)}
@@ -139,11 +141,11 @@ def schema(
         (AnswerRecord.model_json_schema, notebooks_dir(), "answer"),
         (mapping.schema, data_dir(), "import"),
     ):
-        if write or name == of:
-            text = json.dumps(make(), ensure_ascii=False, indent=1) + "\n"
-            if write:
-                files.write_atomically(folder / f"{name}.schema.json", text)
-            click.echo(f"wrote {folder / name}.schema.json\n" if write else text, nl=False)
+        if write:
+            write_json(make(), folder / f"{name}.schema.json")
+            click.echo(f"wrote {folder / name}.schema.json")
+        elif name == of:
+            click.echo(json.dumps(make(), ensure_ascii=False, indent=1))
 
 
 # --- which runs, and what of them ---
@@ -167,11 +169,11 @@ def _select(
 
 def _only(runs: list[Any], patterns: Texts) -> list[Any]:
     """The runs whose name fits one of the patterns; a pattern that fits none is a mistake."""
+    names = [run.name for run in runs]
     for pattern in patterns:
-        if not any(fnmatchcase(run.name, pattern) for run in runs):
-            expected = nearest(pattern, (run.name for run in runs))
-            raise UserError(f'--only: found "{pattern}", expected {expected}')
-    return [run for run in runs if any(fnmatchcase(run.name, pattern) for pattern in patterns or "*")]
+        if not fnmatch.filter(names, pattern):
+            raise UserError(f'--only: found "{pattern}", expected {nearest(pattern, names)}')
+    return [run for run in runs if any(fnmatch.fnmatch(run.name, pattern) for pattern in patterns or "*")]
 
 
 def _tell_how_read(values: dict[str, str], runs: list[Any]) -> None:
@@ -180,14 +182,6 @@ def _tell_how_read(values: dict[str, str], runs: list[Any]) -> None:
         taken = list(dict.fromkeys(str(one.parameters[name]) for one in runs if name in one.parameters))
         if taken and taken != [given.replace("−", "-")]:
             click.echo(f"{name}: {given} read as {', '.join(taken)}", err=True)
-
-
-def _write_specs(runs: list[Any], folder: Path) -> None:
-    files.make_folder(folder)
-    for one in runs:
-        text = json.dumps(asdict(one), ensure_ascii=False, indent=1) + "\n"
-        files.write_atomically(folder / f"{one.notebook}--{one.slug}.json", text)
-    click.echo(f"wrote {len(runs)} files to {folder}")
 
 
 def _tell_what_would_run(items: list[Any], left_out: dict[str, str]) -> None:
@@ -246,7 +240,7 @@ def _spent(outcome: Any) -> str:
 
 
 def _execute(items: list[Any], out: Path, sources: Any, fail_fast: bool = False, **how: Any) -> list[Any]:
-    """Execute what is due, with a bar on a terminal and a line a run elsewhere; returns the outcomes."""
+    """Execute what is due, with a bar on a terminal and a line a run elsewhere: all outcomes."""
     due = [run for run, reason in items if reason]
     done = [freshness.Outcome(run, run.folder(out), 0.0, skipped=True) for run, reason in items if not reason]
     if not due:
@@ -273,19 +267,12 @@ def _execute(items: list[Any], out: Path, sources: Any, fail_fast: bool = False,
 
 
 def _outcomes(
-    due: list[Any],
-    out: Path,
-    sources: Any,
-    force: bool,
-    timeout: float,
-    cold: bool = False,
-    jobs: int | None = None,
-    memory: float | None = None,
-    scheduler: str | None = None,
+    due: list[Any], out: Path, sources: Any, *, force: bool, timeout: float, cold: bool = False, **where: Any
 ) -> Iterator[Any]:
-    """Outcomes from the executor that was asked for."""
+    """Outcomes from the executor that was asked for, by the options of `run`."""
     from lib.tools.run import kernels
 
+    jobs, memory, scheduler = map(where.get, ("jobs", "memory", "scheduler"))
     warm = not cold and len(due) > 1  # a server of warm kernels pays from the second run on
     server = _start_server() if warm and not scheduler else None
     from lib.tools.run import execute  # while the server gets ready
@@ -294,9 +281,8 @@ def _outcomes(
     at_once = min(jobs or execute.default_jobs(), len(due))
     most = memory * 1000 if memory else 0 if scheduler else execute.free_megabytes() / at_once
     settings = execute.Settings(name, timeout, force, most)
-    tasks = [(run, out.absolute(), settings, sources) for run in due]
     executor = execute.connected(scheduler) if scheduler else execute.threads(at_once)
-    yield from execute.execute_many(tasks, executor)
+    yield from execute.execute_many([(run, out.absolute(), settings, sources) for run in due], executor)
 
 
 def _start_server() -> Callable[[], str]:

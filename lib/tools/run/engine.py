@@ -10,8 +10,6 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty
 from typing import Any
@@ -25,6 +23,7 @@ from papermill.log import logger
 from papermill.utils import nb_kernel_name
 from traitlets.config import Config
 
+from lib.errors import UserError
 from lib.tools.run import kernels
 
 TIMEOUT_SECONDS, CELL_TIMEOUT_SECONDS = 600.0, 300  # of a run, of a cell
@@ -41,10 +40,6 @@ ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THR
 
 logger.addHandler(logging.NullHandler())  # what goes wrong is raised, and not also said on the terminal
 LOOK_SECONDS = 1.0  # how often to see whether a kernel that does not answer is still alive
-
-
-class OutputLimitError(Exception):
-    """A run has printed more than a page can hold."""
 
 
 class StoppedError(Exception):
@@ -123,7 +118,7 @@ class _Client(PapermillNotebookClient):
         except DeadKernelError:
             if self.seen_bytes > MOST_OUTPUT_BYTES:
                 most = f"{MOST_OUTPUT_BYTES / 1e6:g} MB"
-                raise OutputLimitError(f"found more than {most} of output, expected less") from None
+                raise UserError(f"found more than {most} of output, expected less") from None
             raise
         finally:
             RUNNING.discard(self)
@@ -136,9 +131,8 @@ class Engine(NBClientEngine):
     def nb_kernel_name(cls, nb: Any, name: str | None = None) -> str:
         """The kernel that was asked for; a warm one instead of the ordinary one of a notebook, or of one without any."""
         own = nb.metadata.get("kernelspec", {}).get("name", kernels.ORDINARY)
-        if name is None and own == kernels.ORDINARY:
-            return kernels.INSTALLED
-        return str(nb_kernel_name(nb, name))
+        is_free = name is None and own == kernels.ORDINARY
+        return kernels.INSTALLED if is_free else str(nb_kernel_name(nb, name))
 
     @classmethod
     def nb_language(cls, nb: Any, language: str | None = None) -> str:
@@ -161,13 +155,24 @@ class Engine(NBClientEngine):
         """Execute in place the notebook that papermill has prepared; `environment` and `arguments` are the kernel's."""
         watch = watch or Watch()
         watch.notebook = nb_man.nb
-        with _kernel_config() as config:
+        where: dict[str, Any] = {
+            "dir": kernels.private_folder(),
+            "prefix": "k-",
+            "ignore_cleanup_errors": True,
+        }
+        with tempfile.TemporaryDirectory(**where) as folder:
+            settings = {"client_class": f"{__name__}.{_KernelClient.__name__}"}
+            # It talks through sockets where no other can listen; the path of one may have about 100 characters.
+            settings |= {
+                "connection_file": f"{folder}/k.json",
+                "transport": "ipc" if os.name == "posix" else "tcp",
+            }
             client = _Client(
                 nb_man,
                 seconds,
                 execution_timeout or CELL_TIMEOUT_SECONDS,
                 watch,
-                config=config,
+                config=Config({"KernelManager": settings}),
                 kernel_name=kernels.find(kernel_name),
                 log=logger,
                 **{name: options.get(name) for name in ("log_output", "stdout_file", "stderr_file")},
@@ -176,15 +181,3 @@ class Engine(NBClientEngine):
                 extra_arguments=["--log-level=ERROR", *arguments],
             )
             client.execute(env=ENVIRONMENT | os.environ | (environment or {}))
-
-
-@contextmanager
-def _kernel_config() -> Iterator[Any]:
-    """Settings of one kernel: it talks through sockets in a folder of its own, where no other can listen."""
-    where: dict[str, Any] = {"dir": kernels.private_folder(), "prefix": "k-", "ignore_cleanup_errors": True}
-    with tempfile.TemporaryDirectory(**where) as folder:
-        settings = {"client_class": f"{__name__}.{_KernelClient.__name__}"}
-        settings["connection_file"] = f"{folder}/k.json"  # a socket's path may have about 100 characters
-        if os.name == "posix":
-            settings["transport"] = "ipc"
-        yield Config({"KernelManager": settings})

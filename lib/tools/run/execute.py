@@ -1,12 +1,10 @@
 """Execute runs through papermill, and keep of each the notebook, a page, its result and a journal.
 
-``out/runs/<notebook>/<slug>/`` holds ``notebook.ipynb``, ``page.html``, ``result.json`` and ``run.json``
-(`lib.tools.run.freshness`). Each is renamed into its place once it is whole, the journal last, so a stopped run leaves
-nothing that could pass for a result; a notebook that fails is kept as ``notebook.failed.ipynb``. Whoever writes holds the
-folder's lock, and first sweeps what a killed run left.
-
-Many go at once through any executor of `concurrent.futures`: here `threads`, for the work is done by the kernels, which
-are processes; on a cluster Dask's own (`connected`).
+``out/runs/<notebook>/<slug>/`` holds ``notebook.ipynb``, ``page.html``, ``result.json`` and ``run.json``. Each is renamed
+into its place once it is whole, the journal last, so a stopped run leaves nothing that could pass for a result; a notebook
+that fails is kept as ``notebook.failed.ipynb``. Whoever writes holds the folder's lock, and first sweeps what a killed run
+left. Many go at once through any executor of `concurrent.futures`: here `threads`, for the work is done by the kernels,
+which are processes; on a cluster Dask's own (`connected`).
 """
 
 import os
@@ -32,7 +30,6 @@ for _name in ("rfc3987_syntax", "black"):
 import nbformat
 import papermill
 import psutil
-from nbformat import v4
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import remove_error_markers
 
@@ -142,7 +139,7 @@ def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources
             freshness.clear_journal(folder)  # no earlier result may pass for one of this run
             if watch.notebook is not None:
                 with suppress(UserError):  # a full disk, which is the failure
-                    _write_notebook(folder / FAILED, watch.notebook)
+                    write_atomically(folder / FAILED, nbformat.writes(watch.notebook, indent=1) + "\n")
         opened, steady = freshness.read_opened(notes)
     known = copy(sources)
     steady = steady and known.parts(run, ()) == before
@@ -192,25 +189,21 @@ def _publish(notebook: Any, folder: Path) -> None:
         (folder / RESULT).unlink(missing_ok=True)
     else:
         write_atomically(folder / RESULT, results_table.to_json(result))
-    _write_notebook(folder / NOTEBOOK, notebook)
+    write_atomically(folder / NOTEBOOK, nbformat.writes(notebook, indent=1) + "\n")
     (folder / FAILED).unlink(missing_ok=True)
 
 
-def _write_notebook(path: Path, notebook: Any) -> None:
-    write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
-
-
 def _in_words(error: Exception) -> str:
-    """A failure in words: of a cell what it said, else the first line."""
+    """A failure in words: of a cell what it said, else the first line, with the name of what nobody put into words."""
     said = (str(error).splitlines() or [""])[0]
+    if isinstance(error, UserError):
+        return said
     return f"{getattr(error, 'ename', type(error).__name__)}: {getattr(error, 'evalue', said)}"
 
 
 # --- many at once ---
 
 Task = tuple[Run, Path, Settings, Sources]
-"""A run, where and how, and its sources: all that another process or machine needs."""
-
 CONNECT_SECONDS = 10
 RUN_MEGABYTES = 500  # what one run takes at most, by a generous measure
 HEAR_SECONDS = 0.5
@@ -228,10 +221,10 @@ def execute_many(tasks: Iterable[Task], executor: AbstractContextManager[Executo
         while unfinished:
             with suppress(Empty):
                 future = done.get(timeout=HEAR_SECONDS)
-                yield _outcome(future, *unfinished.pop(future))
+                yield _outcome(future, *unfinished.pop(future)[:2])
 
 
-def _outcome(future: Future[Outcome], run: Run, out: Path, _: Settings, sources: Sources) -> Outcome:
+def _outcome(future: Future[Outcome], run: Run, out: Path) -> Outcome:
     """The outcome of a task; one that its executor has lost is a failure of its run alone, and no earlier result is its."""
     try:
         return future.result()
@@ -241,17 +234,12 @@ def _outcome(future: Future[Outcome], run: Run, out: Path, _: Settings, sources:
         error, folder = _in_words(fault), run.folder(out)
     with suppress(UserError, OSError), locked(folder, wait=False):
         freshness.clear_journal(folder)
-        record = {"key": "", "status": "failed", "parts": sources.parts(run, ()), "error": error}
-        freshness.write_journal(folder, asdict(run) | record)
     return Outcome(run, folder, 0.0, error)
 
 
 @contextmanager
 def threads(at_once: int) -> Iterator[Executor]:
     """So many threads for runs; after an exception the kernels of those that go are killed, and no more start."""
-    page.to_page(
-        v4.new_notebook(cells=[v4.new_code_cell("1")]), ""
-    )  # two threads must not load pygments at once
     # They hear no Ctrl-C, which is for the main thread.
     mute = () if sys.platform == "win32" else (signal.pthread_sigmask, (signal.SIG_BLOCK, {signal.SIGINT}))
     executor = ThreadPoolExecutor(at_once, "run", *mute)
@@ -279,8 +267,8 @@ def connected(scheduler: str) -> Iterator[Executor]:
     try:
         client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"--scheduler: found no scheduler at {scheduler} ({reason})") from None
+        found = f"found no scheduler at {scheduler} ({str(error).splitlines()[0]})"
+        raise UserError(f"--scheduler: {found}") from None
     with client:
         yield client.get_executor(pure=False, retries=3)
 

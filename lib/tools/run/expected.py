@@ -36,8 +36,7 @@ Expected = dict[str, Any]
 def check(outcomes: Iterable[Outcome]) -> list[str]:
     """Lines on how runs differ from what is expected of them; one that failed or has no expectation differs, too."""
     lines: list[str] = []
-    for path, group in _by_file(outcomes).items():
-        content = _read(path)
+    for path, content, group in _by_file(outcomes):
         for outcome in group:
             name, result, file = outcome.run.name, result_of(outcome), f"tests/expected/{path.name}"
             if result is None:
@@ -61,8 +60,8 @@ def check(outcomes: Iterable[Outcome]) -> list[str]:
 def accept(outcomes: Iterable[Outcome]) -> list[str]:
     """Expect from now on what runs found, all of them or none; returns the names of the files that changed."""
     texts: dict[Path, str] = {}
-    for path, group in _by_file(outcomes).items():
-        runs = _read(path)["runs"]
+    for path, content, group in _by_file(outcomes):
+        runs = content["runs"]
         for outcome in group:
             if (result := result_of(outcome)) is None:
                 why = f"failed ({outcome.error})" if outcome.error else "recorded no result"
@@ -78,12 +77,13 @@ def accept(outcomes: Iterable[Outcome]) -> list[str]:
     return [path.name for path in changed]
 
 
-def _by_file(outcomes: Iterable[Outcome]) -> dict[Path, list[Outcome]]:
-    """Outcomes by the file of their case; a run without one has its own."""
+def _by_file(outcomes: Iterable[Outcome]) -> Iterator[tuple[Path, Expected, list[Outcome]]]:
+    """Files of cases, what each expects, and the outcomes that belong there; a run without a case has its own."""
     groups: dict[Path, list[Outcome]] = {}
     for outcome in sorted(outcomes, key=lambda outcome: outcome.run.name):
         groups.setdefault(EXPECTED_DIR / f"{outcome.run.case or outcome.run.slug}.json", []).append(outcome)
-    return dict(sorted(groups.items()))
+    for path, group in sorted(groups.items()):
+        yield path, _read(path), group
 
 
 def _facts(result: Result) -> Expected:

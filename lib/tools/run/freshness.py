@@ -9,12 +9,10 @@ parts       notebook (hash of the cells), lib ({module: hash}), data ({file that
             versions ({package: version}), python, page (what shows, and does not decide)
 outputs     {file beside this one: hash}
 
-and for people when it `started`, `seconds`, and whether the `kernel` was warm: nothing is decided by a clock. Code counts
-by its meaning (`lib.research.meaning`), all else by content. What only shows (Markdown, comments, what makes the page) is
-a reason to make the page anew. A notebook that is committed with its outputs has a stamp of the same, in a few digits.
-
-To check parameters takes pandas, to follow imports a parser. Both depend on files and arguments alone: their result is
-kept in the output folder under a hash of all these, so what is unchanged is told without pandas.
+and for people `started`, `seconds`, `kernel`. Code counts by its meaning (`lib.research.meaning`), all else by content. What
+only shows (Markdown, comments, what makes the page) is a reason to make the page anew. A committed notebook has a stamp of
+the same, in a few digits. What pandas and a parser find out of files and arguments alone (checked parameters, imports) is
+kept in the output folder under a hash of all these, so what is unchanged is told without them.
 """
 
 import json
@@ -79,9 +77,9 @@ class Outcome:
 
 def run_from(content: Any, where: str) -> Run:
     """A run from a plain mapping, of which the slug does not lead out of the output folder; `where` names its file in messages."""
-    keys = ("notebook", "slug", "parameters", "case")
+    keys = Run.__annotations__
     match content:
-        case {"notebook": str(), "slug": str(slug), "parameters": dict()} if set(content) <= set(keys):
+        case {"notebook": str(), "slug": str(slug), "parameters": dict()} if content.keys() <= keys.keys():
             if not _NAME.fullmatch(slug):
                 raise UserError(f"{where}: slug: found {quote(slug)}, expected a name fit for a folder")
             return Run(**content)
@@ -114,19 +112,17 @@ def _output_hashes(folder: Path) -> dict[str, str]:
 
 
 def hash_file(path: Path) -> str:
-    """SHA-256 of a file, or of the names of all files below a folder; empty if it cannot be read or is not there."""
+    """SHA-256 of a file; empty if it cannot be read, as when it is not there."""
     try:
         return sha256(plain_bytes(path)).hexdigest()
     except OSError:
-        below = sorted(one.relative_to(path).as_posix() for one in path.rglob("*")) if path.is_dir() else None
-        return "" if below is None else _hash_json(below)
+        return ""
 
 
 def clear_journal(folder: Path) -> None:
     """Take away what a run published, the journal first."""
     for name in (JOURNAL, *OUTPUTS):
-        path = folder / name
-        if path.is_file() or path.is_symlink():
+        if (path := folder / name).is_file() or path.is_symlink():
             path.unlink()
 
 
@@ -213,6 +209,8 @@ class Sources:
         try:
             if name.startswith("./notebooks/") and name.endswith(".ipynb"):
                 return hash_text(text_of(_cells(path)[0]))
+            if path.is_dir():  # the names in it: each file that was opened counts by itself
+                return _hash_json(sorted(below.relative_to(path).as_posix() for below in path.rglob("*")))
             if name == PACKAGE_FILE:  # what it says of opened tables, whose own hash says size and checksum
                 tables = json.loads(plain_bytes(path))["resources"]
                 said = [table.items() for table in tables if table["path"] in opened]

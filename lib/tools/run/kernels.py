@@ -40,7 +40,6 @@ _SERVER = "tradegoals_server"
 """Where a kernelspec says in which folder its server is; nothing there means one of the process that asks."""
 
 _SCRIPT = Path(__file__).with_name("warm_server.py")
-_MOST_STARTS = 20
 _PREFIX = "tradegoals-"
 _LONGEST_PLACE = 50  # the path of a socket may have about 100 characters, and our folders need the rest
 _START_SECONDS = 60.0
@@ -48,8 +47,6 @@ _END = ExitStack()  # what this process has to end with it
 atexit.register(_END.close)
 
 PATIENCE_SECONDS = 3.0  # a server that has not answered by then is given up
-KILL_SECONDS = 1.0  # a kernel that was killed has ended long before
-READY = b"+"  # what a kernel says once it listens
 
 
 @contextmanager
@@ -90,8 +87,7 @@ def install() -> Path:
     """Write the kernelspec ``tradegoals-warm``; the first kernel of a program is an ordinary one and starts a server."""
     if sys.platform != "linux":
         raise UserError(f"warm kernels: found the platform {sys.platform}, expected linux")
-    folder = _installed_folder()
-    _write_spec(folder, "")
+    _write_spec(folder := _installed_folder(), "")
     return folder
 
 
@@ -120,7 +116,7 @@ def _server(*packages: str) -> Iterator[tuple[str, threading.Event]]:
     ready, lock, over = threading.Event(), threading.Lock(), threading.Event()
 
     def keep() -> None:
-        for number in range(_MOST_STARTS):
+        for number in range(20):
             with lock:
                 if over.is_set():
                     return
@@ -201,7 +197,7 @@ class Provisioner(LocalProvisioner):
         await super().kill(restart)
         if self.process:
             with suppress(TimeoutExpired):
-                self.process.wait(KILL_SECONDS)
+                self.process.wait(1.0)  # it has ended long before
 
 
 def _ask(
@@ -234,12 +230,14 @@ def _ask(
     finally:
         os.close(handle)
     line.settimeout(None)
-    select([line], [], [], PATIENCE_SECONDS)  # for READY: who calls before is heard a tenth of a second later
+    select(
+        [line], [], [], PATIENCE_SECONDS
+    )  # it listens: who calls before is heard a tenth of a second later
     return _Kernel(line, int(answer))
 
 
 class _Kernel:
-    """A kernel that a server has forked, as a child of `subprocess`: what comes on its line is `READY`, and at its end the end."""
+    """A kernel that a server has forked, as a child of `subprocess`: its line tells that it listens, and by its end that it has ended."""
 
     stdin = stdout = stderr = None
 
@@ -249,17 +247,15 @@ class _Kernel:
 
     def poll(self) -> int | None:
         """1 once it has ended, however it did; None while it runs."""
-        while self.returncode is None and select([self.line], [], [], 0)[0]:
+        return self.wait(0)
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait for its end, or for so many seconds."""
+        while self.returncode is None and select([self.line], [], [], timeout)[0]:
             if not self.line.recv(1):
                 self.send_signal(signal.SIGKILL)  # what it left running
                 self.returncode = 1
                 self.line.close()
-        return self.returncode
-
-    def wait(self, timeout: float | None = None) -> int | None:
-        """Wait for its end, or for so many seconds."""
-        while self.poll() is None and select([self.line], [], [], timeout)[0]:
-            pass
         return self.returncode
 
     def send_signal(self, number: int) -> None:

@@ -1,12 +1,4 @@
-"""The matrix: the notebooks with the parameters that each takes, and runs.yml with its named cases.
-
-A case runs each of its notebooks with its parameters. Values are inherited downwards: those of the file hold for every
-case, those of a case for each of its combinations, and an axis or an include overrides both. An axis is a list of
-values of the parameter that it is named after, or of mappings, each of which sets several parameters. `exclude` drops
-combinations that hold all values of an entry; `include` adds single ones. `unanswerable: skip` leaves out what the data
-cannot answer, such as a day before a flow's first figure; mistakes are errors all the same. Under `ci` stand values
-that replace the others with `--ci`; the file's `ci` may also list the `cases` to which CI keeps.
-"""
+"""The matrix: the notebooks with the parameters that each takes, and runs.yml with its named cases (`runs.schema.json`)."""
 
 import itertools
 import json
@@ -73,26 +65,18 @@ def _model_of(notebook: str) -> type[cases.Case]:
 
 # --- what runs.yml may hold ---
 
-SCHEMA_FILE = "runs.schema.json"
-Values = dict[str, str]
+RUNS_FILE, SCHEMA_FILE = "runs.yml", "runs.schema.json"
+
+_SHAPE = Path(__file__).with_name(SCHEMA_FILE).read_text(encoding="utf-8")
+"""What may stand on each level of the file, and what it does; descriptions of entries say what is expected."""
 
 
-def _shape() -> dict[str, Any]:
-    """What may stand on each level of the file; descriptions say what is expected."""
-    shape: dict[str, Any] = json.loads(Path(__file__).with_name(SCHEMA_FILE).read_text(encoding="utf-8"))
-    return shape
-
-
-def schema() -> dict[str, Any]:
+def schema() -> Any:
     """The JSON schema of runs.yml for editors; parameters are those of the typed models of the notebooks."""
-    found, parameters = _shape(), _parameters()
+    found, parameters = json.loads(_SHAPE), _parameters()
     lists = {name: {"type": "array", "items": field} for name, field in parameters.items()}
     found["$defs"]["values"] |= {"additionalProperties": False, "properties": parameters}
-    found["$defs"]["axes"] = {
-        "type": "object",
-        "properties": lists,
-        "additionalProperties": {"$ref": "#/$defs/entries"},
-    }
+    found["$defs"]["axes"] |= {"properties": lists, "additionalProperties": {"$ref": "#/$defs/entries"}}
     found["$defs"]["notebooks"] |= {"items": {"enum": [*NOTEBOOKS, *ON_REQUEST]}, "uniqueItems": True}
     return found
 
@@ -113,8 +97,9 @@ def _parameters() -> dict[str, Any]:
 @cache
 def _checks(level: str) -> dict[str, tuple[Callable[[Any], Any], str]]:
     """What may stand on a level of the file, by name: a function that raises for another shape, and what is expected."""
-    known, parts = _shape()["$defs"][level]["properties"], {"$defs": _shape()["$defs"]}
-    return {name: (fastjsonschema.compile(one | parts), one["description"]) for name, one in known.items()}
+    parts = {"$defs": json.loads(_SHAPE)["$defs"]}
+    known = parts["$defs"][level]["properties"].items()
+    return {name: (fastjsonschema.compile(one | parts), one["description"]) for name, one in known}
 
 
 def _shaped(level: str, content: Any) -> tuple[dict[str, Any], list[str]]:
@@ -138,11 +123,9 @@ def _shaped(level: str, content: Any) -> tuple[dict[str, Any], list[str]]:
 
 # --- from runs.yml to runs ---
 
-RUNS_FILE = "runs.yml"
-
-LONGEST_SLUG = 120
-"""Most file systems take names of 255 bytes; temporary files beside a folder need some of them."""
-
+LONGEST_SLUG = (
+    120  # most file systems take names of 255 bytes; temporary files beside a folder need some of them
+)
 MOST_RUNS = 1_000_000
 
 
@@ -231,7 +214,7 @@ def _runs_of(name: str, layers: list[dict[str, Any]]) -> tuple[list[Run], dict[s
     return list(runs.values()), left_out, faults
 
 
-def _combinations(case: dict[str, Any]) -> list[tuple[Values, Values]]:
+def _combinations(case: dict[str, Any]) -> list[tuple[dict[str, str], dict[str, str]]]:
     """Every combination: all its values, and those of axes and includes, which name it."""
     axes = [
         [entry if isinstance(entry, dict) else {axis: entry} for entry in entries]
@@ -252,12 +235,9 @@ def _is_only_unanswerable(notebook: str, values: Mapping[str, Any]) -> bool:
         case = _model_of(notebook).model_validate(dict(values))
     except ValidationError:
         return False
-    if not isinstance(case, cases.FlowCase):
+    if not isinstance(case, cases.FlowCase) or case.model_copy(update={"as_of": date.max}).is_on_record():
         return True
-    if case.model_copy(update={"as_of": date.max}).is_on_record():
-        return True
-    # A misspelt flow is a mistake, one between countries can be fetched.
-    return bool(fetched.hint(case.reporter, case.partner))
+    return bool(fetched.hint(case.reporter, case.partner))  # of countries: a misspelt flow is a mistake
 
 
 def _has_no_answer(notebook: str, values: Mapping[str, Any]) -> bool:

@@ -34,23 +34,19 @@ SYSTEM = ("/proc", "/sys", "/dev", "/run", "/etc", "/usr/lib", "/usr/share", "/S
 SETTINGS = ("MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
 """Environment variables that name folders of programs' settings and caches."""
 
-PR_SET_PDEATHSIG = 1  # prctl(2): a signal as soon as the thread that started this process is no more
-State = tuple[int, int, int]
-
 
 def start_line(folder: str, notes: str, megabytes: float = 0) -> str:
     """The line of Python that a kernel runs at its start; it leaves no name behind."""
-    given = f"{folder!r}, {notes!r}, {megabytes}"
-    return f"import lib.tools.run.opened as _opened; _opened.note({given}); del _opened"
+    call = f"_opened.note({folder!r}, {notes!r}, {megabytes})"
+    return f"import lib.tools.run.opened as _opened; {call}; del _opened"
 
 
-def state_of(path: str) -> State | None:
+def state_of(path: str) -> tuple[int, int, int] | None:
     """What changes when a file is written; None where there is no file. It is compared, never kept."""
-    try:
+    with suppress(OSError, ValueError):
         status = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
+        return status.st_ino, status.st_mtime_ns, status.st_size
+    return None
 
 
 def note(folder: str, notes: str, megabytes: float = 0) -> None:
@@ -68,15 +64,15 @@ def note(folder: str, notes: str, megabytes: float = 0) -> None:
     if sys.platform == "linux" and os.environ.get("JPY_PARENT_PID") == str(os.getppid()):  # no warm one
         import ctypes
 
-        # The thread that follows a run starts its kernel, and outlives it, unless all are killed.
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        # PR_SET_PDEATHSIG: the thread that follows a run starts its kernel, and outlives it, unless all are killed.
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     # Kept open from the start: notes are taken even where a cell changes folder, limits or rights.
     file = os.open(notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     counts = _counting(os.path.realpath(folder) + os.sep)
     seen: set[str] = set()
     made: set[str] = set()
 
-    def write(name: str, state: State | None) -> None:
+    def write(name: str, state: tuple[int, int, int] | None) -> None:
         if name not in seen:
             seen.add(name)
             os.write(file, (json.dumps([name, state]) + "\n").encode())
@@ -127,10 +123,9 @@ def note(folder: str, notes: str, megabytes: float = 0) -> None:
 
 def _real(given: Any) -> str | None:
     """The real path of what was opened; None if it is none."""
-    try:
+    with suppress(TypeError, ValueError, OSError):
         return os.path.realpath(os.fsdecode(given))
-    except (TypeError, ValueError, OSError):
-        return None
+    return None
 
 
 def _counting(data: str) -> Callable[[str], bool]:

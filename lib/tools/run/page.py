@@ -25,6 +25,11 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 
+# At once: its packages put others into their own place, and two threads that load them at a time find neither.
+from pygments import highlight  # type: ignore[import-untyped]
+from pygments.formatters.html import HtmlFormatter  # type: ignore[import-untyped]
+from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]
+
 from lib.errors import inert
 from lib.tools.run.freshness import text_of
 from lib.tools.strict import slugify
@@ -94,7 +99,7 @@ def from_markdown(text: str, links: Links) -> Markup:
         target = links.to_notebook(match[1] or "") or links.to_figure(match[1] or match[2] or "")
         return f'<a href="{escape(target)}">{match[0]}</a>' if target else match[0]
 
-    html = clean(_renderer()(text), links)
+    html = _clean(_renderer()(text), links)
     # Code and tables may be wider than the page; who has no mouse must be able to scroll them too.
     html = html.replace("<pre>", '<pre tabindex="0">').replace("</table>", "</table></div>")
     html = html.replace("<table>", f'<div class="scroll" {_SCROLLED}><table>')
@@ -113,7 +118,7 @@ def plain(text: str) -> str:
     return unescape(re.sub(r"<[^>]*>", "", _renderer()(text))).strip()
 
 
-def clean(html: str, links: Links) -> str:
+def _clean(html: str, links: Links) -> str:
     """HTML of unknown origin cut down to harmless elements and addresses."""
     import nh3
 
@@ -160,10 +165,6 @@ def _renderer() -> Callable[[str], str]:
 @lru_cache(maxsize=1024)
 def _highlighted(source: str) -> Markup:
     """Python code with its parts marked by classes; many runs share their cells."""
-    from pygments import highlight  # type: ignore[import-untyped]
-    from pygments.formatters.html import HtmlFormatter  # type: ignore[import-untyped]
-    from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]
-
     return Markup(highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)).rstrip())
 
 
@@ -189,7 +190,7 @@ class Cell(NamedTuple):
 
 
 @dataclass
-class Grid:
+class _Grid:
     """A table: header, rows of equal length, and what the columns are: "n" of numbers, "long" of sentences, or ""."""
 
     header: list[str]
@@ -211,7 +212,7 @@ def split(html: str) -> list[str | list[list[Cell]]]:
     return [_cells(part) if place % 2 else part for place, part in enumerate(parts) if part.strip()]
 
 
-def make_grid(rows: list[list[Cell]], links: Links) -> Grid | None:
+def _make_grid(rows: list[list[Cell]], links: Links) -> _Grid | None:
     """A table of the first row as header and the others; None where there is no row below the header."""
     if len(rows) < 2:
         return None
@@ -220,11 +221,11 @@ def make_grid(rows: list[list[Cell]], links: Links) -> Grid | None:
     kinds = []
     for column in zip(*linked, strict=True):
         is_long = any(len(cell.text) > LONG and not cell.keeps_together for cell in column)
-        kinds.append("n" if is_numeric(column) else "long" if is_long else "")
-    return Grid([cell.text for cell in header], linked, kinds)
+        kinds.append("n" if _is_numeric(column) else "long" if is_long else "")
+    return _Grid([cell.text for cell in header], linked, kinds)
 
 
-def is_numeric(cells: tuple[Cell, ...]) -> bool:
+def _is_numeric(cells: tuple[Cell, ...]) -> bool:
     """Whether a column is one of numbers."""
     filled = [cell.text for cell in cells if cell.text]
     return bool(filled) and sum(bool(_NUMBER.fullmatch(text)) for text in filled) >= MOSTLY * len(filled)
@@ -358,8 +359,8 @@ class Page:
     def _add_html(self, html: str) -> None:
         for part in split(html):
             if isinstance(part, str):
-                self._add_prose(clean(part, self.links))
-            elif grid := make_grid(part, self.links):
+                self._add_prose(_clean(part, self.links))
+            elif grid := _make_grid(part, self.links):
                 self.tables += 1
                 name = f"table-{self.tables}.csv"
                 self.files[name] = grid.to_csv().encode()

@@ -7,7 +7,7 @@ gives the same file, and a run that is gone or failed leaves no row behind.
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -21,38 +21,15 @@ from pydantic import ValidationError
 from lib.errors import UserError, expect_plain
 from lib.goals import READING_LABELS
 from lib.research.files import locked, make_folder, write_atomically
-from lib.results import MIME, ReadingResult, Result, in_words
+from lib.results import MIME, Result, in_words
 from lib.tools.run import freshness
 from lib.tools.run.freshness import RESULT, TABLE, Outcome
 from lib.tools.strict import read_json
 
 DIGEST = b"tradegoals.digest"  # in the table's description: the checksum of its values
-RUNS = "runs"
 
-COLUMNS = {
-    "run_key": "string",  # what decided the output, hashed; the folder's name where no journal says
-    "notebook": "string",
-    "slug": "string",  # folder of the run below out/runs/<notebook>/
-    "reporter": "string",
-    "partner": "string",
-    "flow": "string",
-    "currency": "string",
-    "goal": "string",
-    "base_year": "int32",
-    "deadline": "int32",
-    "as_of": "date32",
-    "parameters": "string",  # all of them, as JSON: also those without a column of their own
-    "period": "int32",  # calendar year that the value is for
-    "target": "string",  # "goal met", "needed rate", or the target of an estimate: "level", …
-    "reading": "string",  # of the goal; empty for an estimate
-    "kind": "string",  # of a probability: forecast, nowcast or inferred; empty otherwise
-    "output_type": "string",  # point, quantile, probability or verdict
-    "output_type_id": "string",  # the probability of a quantile, or the verdict; empty otherwise
-    "value": "double",  # of a verdict: 1 met, 0 missed, empty while it is open or unknown
-    "unit": "string",
-}
-
-SCHEMA = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()])
+COLUMNS = pd.read_csv(Path(__file__).with_name("columns.csv"), index_col="name")["type"].to_dict()
+_SCHEMA = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()])
 
 TASK = ("reporter", "partner", "flow", "currency", "goal", "base_year", "deadline")
 """Columns taken from the parameters of the same name."""
@@ -60,11 +37,11 @@ TASK = ("reporter", "partner", "flow", "currency", "goal", "base_year", "deadlin
 
 def merge(out: Path) -> list[str]:
     """Write `out`/results.parquet from every result below `out`/runs; returns a line for each damaged one, left out."""
-    tables: list[pa.Table] = [SCHEMA.empty_table()]
+    tables: list[pa.Table] = [_SCHEMA.empty_table()]
     damaged: list[str] = []
     make_folder(out)
     with locked(out):
-        found = (path.parent for path in (out / RUNS).glob(f"*/*/{RESULT}"))
+        found = (path.parent for path in (out / "runs").glob(f"*/*/{RESULT}"))
         # One that a run works in at this moment begins with a dot.
         for folder in sorted(folder for folder in found if not folder.name.startswith(".")):
             try:
@@ -83,9 +60,6 @@ def merge(out: Path) -> list[str]:
 def read_table(out: Path) -> pd.DataFrame:
     """Read `out`/results.parquet, columns as in `COLUMNS`; where there is none, or it is damaged, say how to make it."""
     path = out / TABLE
-    if not path.exists():
-        how = f"`tradegoals results --merge` makes it of the runs in {out / RUNS}, as `tradegoals run` does"
-        raise UserError(f"{path}: found no table, expected one; {how}")
     try:
         # Opened here, not by name: a name would be taken as a pattern of a partitioned data set.
         expect_plain(path)
@@ -96,8 +70,9 @@ def read_table(out: Path) -> pd.DataFrame:
         if _digest(table) != (table.schema.metadata or {}).get(DIGEST):
             raise OSError("a value is not what was written")
     except (OSError, ValueError, pa.ArrowException) as error:
-        found = f"found no readable table ({str(error).splitlines()[0]})"
-        raise UserError(f"{path}: {found}; `tradegoals results --merge` makes it anew") from None
+        found = f"found no table that can be read ({str(error).splitlines()[0]})"
+        how = "`tradegoals results --merge` makes it of all runs, as `tradegoals run` does"
+        raise UserError(f"{path}: {found}; {how}") from None
     return table.to_pandas().astype({name: "Int64" for name, kind in COLUMNS.items() if kind == "int32"})
 
 
@@ -112,24 +87,21 @@ def rows_of(result: Result, run_key: str, slug: str) -> list[dict[str, Any]]:
         "as_of": date.fromisoformat(day) if isinstance(day, str) else None,
         "parameters": json.dumps(given, ensure_ascii=False, sort_keys=True),
     }
-    rows = [row for item in result.readings for row in _reading_rows(item, given.get("deadline"))]
-    for item in result.estimates:
-        level = None if item.output_type_id is None else f"{item.output_type_id:g}"
-        rows.append(dict(item) | {"output_type_id": level})
+    rows: list[dict[str, Any]] = []
+    for item in result.readings:
+        goal = {"period": given.get("deadline"), "reading": item.reading}
+        met = goal | {"target": "goal met", "unit": ""}
+        decided = {"met": 1.0, "missed": 0.0}.get(item.outcome)
+        rows.append(met | {"output_type": "verdict", "output_type_id": item.outcome, "value": decided})
+        if item.probability is not None:
+            rows.append(met | {"kind": item.kind, "output_type": "probability", "value": item.probability})
+        if item.needed_rate is not None:
+            rate = {"output_type": "point", "value": item.needed_rate, "unit": "a year"}
+            rows.append(goal | {"target": "needed rate"} | rate)
+    for row in result.estimates:
+        level = None if row.output_type_id is None else f"{row.output_type_id:g}"
+        rows.append(dict(row) | {"output_type_id": level})
     return [common | row for row in rows]
-
-
-def _reading_rows(item: ReadingResult, deadline: Any) -> Iterator[dict[str, Any]]:
-    """The verdict of a reading, and its probability and needed growth where it has them."""
-    common = {"period": deadline, "reading": item.reading}
-    decided = {"met": 1.0, "missed": 0.0}.get(item.outcome)
-    met = common | {"target": "goal met", "unit": ""}
-    yield met | {"output_type": "verdict", "output_type_id": item.outcome, "value": decided}
-    if item.probability is not None:
-        yield met | {"kind": item.kind, "output_type": "probability", "value": item.probability}
-    if item.needed_rate is not None:
-        rate = {"output_type": "point", "value": item.needed_rate, "unit": "a year"}
-        yield common | {"target": "needed rate"} | rate
 
 
 def _table_of(folder: Path) -> pa.Table:
@@ -137,12 +109,12 @@ def _table_of(folder: Path) -> pa.Table:
     journal = freshness.read_journal(folder)
     if journal and journal["outputs"].get(RESULT) != freshness.hash_file(folder / RESULT):
         raise UserError(f"{RESULT}: found another file than its journal describes; run it again")
-    result = read(folder / RESULT)
+    result = _read(folder / RESULT)
     try:
         if any(isinstance(result.parameters.get(name), float) for name in ("base_year", "deadline")):
             raise TypeError("a part of a year")  # Arrow would cut it to a whole number
         rows = rows_of(result, (journal and journal["key"]) or folder.name, folder.name)
-        return pa.Table.from_pylist(rows, schema=SCHEMA)
+        return pa.Table.from_pylist(rows, schema=_SCHEMA)
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
         raise UserError(f"{RESULT}: found a value unfit for the table ({error})") from None
 
@@ -160,20 +132,18 @@ def _digest(table: pa.Table) -> bytes:
 
 def from_notebook(notebook: Mapping[str, Any]) -> Result | None:
     """The record that an executed notebook carries; None where it makes none."""
-    for cell in reversed(notebook["cells"]):
-        for output in cell.get("outputs", []):
-            if MIME in output.get("data", {}):
-                return _parsed(output["data"][MIME], "the notebook's last output")
-    return None
+    outputs = (output for cell in notebook["cells"] for output in cell.get("outputs", []))
+    found = [output["data"][MIME] for output in outputs if MIME in output.get("data", {})]
+    return _parsed(found[-1], "the notebook's last output") if found else None
 
 
 def result_of(outcome: Outcome) -> Result | None:
     """The record of an outcome, from its folder; None where its run failed, or makes none."""
     path = outcome.folder / RESULT
-    return None if outcome.error or not path.exists() else read(path)
+    return None if outcome.error or not path.exists() else _read(path)
 
 
-def read(path: Path) -> Result:
+def _read(path: Path) -> Result:
     """Read a `result.json`; a damaged one is an error that names the file."""
     return _parsed(read_json(path), path.name)
 

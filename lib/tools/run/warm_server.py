@@ -11,7 +11,6 @@ an ordinary kernel. What all kernels of a server share is the seed of Python's s
 
 import fcntl
 import gc
-import importlib
 import importlib.util
 import io
 import json
@@ -23,22 +22,15 @@ import site
 import socket
 import sys
 import time
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
-PRELOAD = """
-numpy pandas pandas.io.formats.style pyarrow.pandas_compat pyarrow.parquet scipy.special scipy.stats
-matplotlib.pyplot matplotlib.backends.backend_agg seaborn statsmodels.api scoringrules yaml
-pydantic tornado.platform.asyncio
-IPython.core.completerlib IPython.core.debugger IPython.core.logger IPython.core.oinspect IPython.core.pylabtools
-IPython.extensions.storemagic ipykernel.debugger ipykernel.kernelapp faulthandler sqlite3
-PIL.BmpImagePlugin PIL.GifImagePlugin PIL.JpegImagePlugin PIL.PpmImagePlugin PIL.PngImagePlugin
-pandas.io.formats.html pandas.io.formats.string pandas.core.reshape.reshape pyarrow.dataset pyarrow.vendored.version
-matplotlib.patheffects
-"""
+PRELOAD = Path(__file__).with_name("preload.txt").read_text(encoding="utf-8")
 # What notebooks and kernels import. Not the inline backend: loaded outside a shell it shows no figure, ever.
 
 READ_ONCE = """
@@ -75,7 +67,7 @@ class _Server:
         return None
 
     def admit(self) -> Any:
-        """The next request, with the `line` to who asks and its `streams`; None, after a word, if it must not be served."""
+        """The next request, with the `line` to who asks, its `streams`, and why it must not be served, if so; or None."""
         line, _ = self.listener.accept()
         line.settimeout(WAIT_SECONDS)
         try:
@@ -89,23 +81,26 @@ class _Server:
         if changed := self.changed_file():  # for good: leave the folder to a new server
             Path("socket").unlink(missing_ok=True)
             self.listener.close()
-        if not (reason := changed or _unfit(request, self.environment)):
-            return request
-        with suppress(OSError):
-            line.sendall(f"{reason} differs from what the server has loaded".encode())
-        _close(request)
-        return None
+        request.reason = changed or _unfit(request, self.environment)
+        return request
 
     def is_fork(self, request: Any) -> bool:
-        """Whether this is now the new kernel, where nothing of the server stays open, or still the server."""
+        """Whether this is now the new kernel, where nothing of the server stays open; or still the server."""
         pid = -1
-        with suppress(OSError):  # no memory, or too many processes; an empty answer is a no
-            pid = os.fork()
+        with suppress(
+            OSError
+        ):  # who asks has gone; or no memory, or too many processes: an empty answer is a no
+            if request.reason:
+                request.line.sendall(f"{request.reason} differs from what the server has loaded".encode())
+            else:
+                pid = os.fork()
         if pid == 0:
             self.listener.close()
-        else:
-            _close(request)
-        return pid == 0
+            return True
+        request.line.close()
+        for stream in request.streams:
+            os.close(stream)
+        return False
 
 
 def _main() -> None:
@@ -114,11 +109,20 @@ def _main() -> None:
     os.umask(0o077)
     parent, packages = int(sys.argv[2]), sys.argv[3:]
     server = _preload(parent, "lib" in packages)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for kernels: their lines tell of their ends
+    signal.signal(signal.SIGCHLD, _bury)
     if request := server.serve(parent):
         _run_kernel(request, server)
     else:
         os._exit(0)  # the usual way would take all apart that was loaded
+
+
+def _bury(*_: Any) -> None:
+    """Kill what kernels that have ended left running, before the wait: until then nobody else can have their numbers."""
+    with suppress(ChildProcessError):
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            with suppress(OSError):
+                os.killpg(ended.si_pid, signal.SIGKILL)
+            os.waitpid(ended.si_pid, 0)
 
 
 def _preload(parent: int, with_library: bool) -> _Server:
@@ -149,8 +153,7 @@ def _preload(parent: int, with_library: bool) -> _Server:
     import matplotlib
 
     matplotlib.rcParams["backend"] = INLINE_BACKEND  # looks once for all packages that have a backend
-    loaded = list(sys.modules.values())
-    modules = [path for module in loaded if (path := getattr(module, "__file__", None))]
+    modules = [path for one in list(sys.modules.values()) if (path := getattr(one, "__file__", None))]
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, what the kernels share
     added = {name: value for name, value in os.environ.items() if name not in before}
@@ -184,15 +187,43 @@ def _import_library() -> None:
     loaders = vars(importlib.import_module("lib.figures"))
     for name in [name for name in loaders if name.startswith("load_")]:
         loaders[name]()
+    _rehearse()
+
+
+def _rehearse() -> None:
+    """Answer a goal and draw the answers, which are thrown away: code is slow the first time, and that is in each kernel.
+
+    What it remembers of files but for the tables is forgotten, so that a kernel opens, and tells of, what it needs.
+    """
+    from matplotlib.figure import Figure
+
+    from lib import cases, outlook, plots, show
+
+    def alone(figsize: Any, **look: Any) -> Any:  # pyplot would settle on how figures are shown
+        figure = Figure(figsize=figsize, **look)
+        return figure, figure.subplots()
+
+    case = cases.GoalCase()
+    with warnings.catch_warnings(action="ignore"), patch("matplotlib.pyplot.subplots", alone):
+        for asked in (case, case.today()):
+            found, series = outlook.of(asked), asked.series()
+            # No coverage under the fan: Arrow would read its scores in threads, and no process with threads is forked.
+            texts = asked.currency, asked.title(), "sources", "sureness"
+            plots.goal_fan(series, found.goal.path(), found.fan, *texts).savefig(io.BytesIO(), format="png")
+            show.readings(found.verdicts, found.chances, found.needed["needed"])
+            show.table(found.steps())
+    for name, module in list(sys.modules.items()):
+        if name.startswith("lib.") and name not in ("lib.tables", "lib.package"):
+            for each in list(vars(module).values()):
+                getattr(each, "cache_clear", int)()
 
 
 def _fingerprint(path: str) -> tuple[int, int] | None:
     """Time of change and size: of a file, or of a folder, which changes when a package comes or goes."""
-    try:
+    with suppress(OSError):
         status = os.stat(path)  # noqa: PTH116 - thousands of files for each kernel
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size
+        return status.st_mtime_ns, status.st_size
+    return None
 
 
 def _unfit(request: Any, environment: dict[str, str]) -> str | None:
@@ -211,13 +242,6 @@ def _unfit(request: Any, environment: dict[str, str]) -> str | None:
         if is_module and getattr(sys.modules.get(path.name), "__file__", None) != own:
             return path.name
     return None
-
-
-def _close(request: Any) -> None:
-    """Close what came with a request, but for the kernel that it has."""
-    request.line.close()
-    for stream in request.streams:
-        os.close(stream)
 
 
 def _run_kernel(request: Any, server: _Server) -> None:

@@ -3,8 +3,7 @@
 Beside the site lies a draft of the next one, the same tree, whose files are the site's own, shared by hard links. A
 build changes in the draft what has to change, and exchanges the two in one step. One that is killed leaves the site as
 it was, and a draft that the next one puts right. Pages whose inputs have not changed are taken over, once their files
-are seen to be those that were written. The templates are our own: pages of Sphinx with MyST-NB carry scripts, lead to
-folders, which do not open from disk, and show pictures without the text that stands for them.
+are seen to be those that were written.
 """
 
 import ctypes
@@ -35,9 +34,8 @@ PACKAGES = ("jinja2-", "mistune-", "nh3-", "pillow-", "pygments-")
 
 
 class _Built(NamedTuple):
-    """What a build did: where the site is, parts made and taken over, and the runs that failed."""
+    """What a build did: parts made and taken over, and the runs that failed."""
 
-    folder: Path
     made: list[str]
     kept: list[str]
     failed: list[context.FoundRun]
@@ -51,12 +49,14 @@ def build_site(out: Path) -> _Built:
         raise UserError(f"{target}: found files that no build of the site made, expected a site or nothing")
     known = context.read_object(aside / "known.json")
     hash_of = partial(context.hash_known, known)
-    site = Site(context.find_runs(out, hash_of))
+    site = Site([context.FoundRun(folder, hash_of) for folder in context.run_folders(out)])
     make_folder(aside)
     with locked(aside):  # two builds at once wait for each other
         sweep(aside)
         draft = _mended(aside, target)
-        before = _read_built(target)
+        before = context.read_object(target / BUILT)
+        if before.pop("hash", "") != digest(before):  # there is none, or it was altered
+            before = {"parts": {}, "code": {}, "kept": {}}
         code, kept = _code(before["code"]), before["kept"]
         parts = {name: (digest(decided_by), make) for name, decided_by, make in _parts(site, code, kept)}
         present = _inodes(target)
@@ -75,8 +75,9 @@ def build_site(out: Path) -> _Built:
             written = pool.map(lambda name: _write(draft, parts[name][1]), made)
             files |= zip(made, written, strict=True)
         stamped = {name: {"stamp": parts[name][0], "files": files[name]} for name in parts}
-        built = json.dumps({"parts": stamped, "code": code, "kept": kept}, sort_keys=True)
-        (draft / BUILT).write_text(built, encoding="utf-8")
+        built = {"parts": stamped, "code": code, "kept": kept}
+        text = json.dumps(built | {"hash": digest(built)}, sort_keys=True)
+        (draft / BUILT).write_text(text, encoding="utf-8")
         _exchange(draft, target)
         if made:
             _share(target, draft, files)  # the next draft
@@ -84,7 +85,7 @@ def build_site(out: Path) -> _Built:
             hash_of(f"{target}/{name}")
         with drafted(aside / "known.json") as file:
             file.write_text(json.dumps(known), encoding="utf-8")
-    return _Built(target, made, sorted(parts.keys() - set(made)), [run for run in site.runs if run.fault])
+    return _Built(made, sorted(parts.keys() - set(made)), [run for run in site.runs if run.fault])
 
 
 def _mended(aside: Path, site: Path) -> Path:
@@ -97,32 +98,14 @@ def _mended(aside: Path, site: Path) -> Path:
 
 
 def _exchange(draft: Path, site: Path) -> None:
-    """Exchange two folders, in one step where the system can."""
+    """Exchange two folders, in one step where the system can: by renameat2 of Linux."""
     make_folder(site)
-    if not _swapped(draft, site):
+    call = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
+    # -100 is AT_FDCWD, 2 RENAME_EXCHANGE.
+    if not call or call(-100, os.fsencode(draft), -100, os.fsencode(site), 2) != 0:
         site.rename(old := draft.with_name("old"))
         draft.rename(site)
         old.rename(draft)
-
-
-def _swapped(one: Path, other: Path) -> bool:
-    """Do it with renameat2 of Linux; whether the system could."""
-    call = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
-    here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE
-    return call is not None and call(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
-
-
-def _read_built(site: Path) -> dict[str, dict[str, Any]]:
-    """What an earlier build says of its parts and its code; nothing where there is none that can be read."""
-    built = context.read_object(site / BUILT)
-    with suppress(KeyError, TypeError, AttributeError):
-        parts = {
-            name: dict(part, files=dict(part["files"]))
-            for name, part in built["parts"].items()
-            if part["stamp"]
-        }
-        return {"parts": parts, "code": dict(built["code"]), "kept": dict(built["kept"])}
-    return {"parts": {}, "code": {}, "kept": {}}
 
 
 def _inodes(folder: Path) -> dict[str, int]:
@@ -171,31 +154,28 @@ def _parts(
 ) -> Iterator[tuple[str, Any, Callable[[], Files]]]:
     """All that is made together: its name, what decides it, and how to make it."""
     # `importlib.metadata` and the parser of CITATION.cff take longer than the page that has changed.
-    installed = [path.name for folder in sys.path for path in Path(folder).glob("*-info")]
+    installed = (path.name for folder in sys.path for path in Path(folder).glob("*-info"))
     versions = sorted(name for name in installed if name.lower().startswith(PACKAGES))
     common = digest([code["pages"], site.data_hashes, versions, hash_file(context.CITATION), site.questions])
-    said = {run.name: run.said for run in site.runs}
     for run in site.runs:
         yield run.address, [common, run.record, run.fault], partial(pages.run_files, site, run)
     for name, runs in site.notebooks.items():
-        decided_by = [common, *(said[run.name] for run in runs)]
+        decided_by = [common, *(run.said for run in runs)]
         yield f"cases of {name}", decided_by, partial(pages.cases_files, site, name)
     first = [runs[0].record.get("outputs") for runs in site.notebooks.values()]
     keys = [run.record.get("key") for run in site.runs]
-    names = [common, list(said), [(run.name, run.fault) for run in site.runs if run.fault]]
+    names = [common, [(run.name, run.fault) for run in site.runs]]
     quoted = [run and (run.said, run.record["key"]) for run in map(site.default_run, ("00_", "05_"))]
-    of_all = [common, *said.values()]
+    of_all = digest([common, *(run.said for run in site.runs)])
     yield "goals", [of_all, first[:1]], partial(pages.goal_files, site, partial(_keep, kept, common))
     yield "results", [of_all, keys], partial(pages.results_files, site)
     yield "words", [of_all, first], partial(pages.words_files, site)
-    yield "runs", names, partial(site.page, "runs")
-    yield "about", names, partial(site.page, "about")
     yield "methods", [common, code["files"], quoted], partial(pages.methods_files, site)
     yield "python", [common, code["files"]], partial(pages.python_files, site)
-    yield "figures", common, partial(pages.figures_files, site)
-    yield "targets", common, partial(pages.targets_files, site)
-    yield "data", common, partial(pages.data_files, site)
-    yield "search", common, partial(pages.search_files, site)
+    for name in ("runs", "about"):
+        yield name, names, partial(site.page, name)
+    for make in (pages.figures_files, pages.targets_files, pages.data_files, pages.search_files):
+        yield make.__name__.removesuffix("_files"), common, partial(make, site)
     yield "whatif", common, pages.whatif_files
     yield "static", common, context.static_files
 

@@ -12,9 +12,8 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
-from functools import cached_property, lru_cache
+from functools import cached_property
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
@@ -35,39 +34,47 @@ _HERE = Path(__file__).resolve().parent
 Files = dict[str, bytes]  # of the site, by name
 
 
-class Recorded(dict[str, Any]):
+class _Recorded(dict[str, Any]):
     """An object of a `result.json`, its values as attributes. The run has checked it; its journal keeps the hash."""
 
     __getattr__ = dict.__getitem__
 
 
-@dataclass(frozen=True)
 class FoundRun:
-    """One run folder; `fault` is empty for a whole run, else says what is wrong with it."""
+    """One run folder, with what its page shows or hands on held against the journal.
 
-    notebook: str
-    slug: str
-    folder: Path
-    record: dict[str, Any]
-    fault: str
-    result: Any
-    """What `lib.results.Result` wrote, by its names; None for a run that failed or records nothing."""
-    parameters: dict[str, Any]
+    `fault` is empty for a whole run, else says what is wrong with it. `result` is what `lib.results.Result` wrote, by its
+    names; None for a run that failed or records nothing.
+    """
 
-    @property
-    def name(self) -> str:
-        """Notebook and folder."""
-        return f"{self.notebook}/{self.slug}"
+    def __init__(self, folder: Path, hash_of: Callable[[Path], str] = hash_file) -> None:
+        self.folder, self.notebook, self.slug = folder, folder.parent.name, folder.name
+        self.name = f"{self.notebook}/{self.slug}"
+        self.address = f"runs/{self.name}"  # the page's folder in the site: stable
+        self.record: dict[str, Any] = freshness.read_journal(folder) or {}
+        self.parameters = self.record.get("parameters", {})
+        self.result: Any = None
+        self.fault = self._fault(hash_of)
+        given = ", ".join(f"{name} {value}" for name, value in self.parameters.items())
+        self.title = self.result.title if self.result else given or self.slug
+        # What decides all that other pages say of the run.
+        self.said = [self.name, self.fault, self.parameters, self.record.get("outputs", {}).get(RESULT)]
 
-    @property
-    def address(self) -> str:
-        """The page's folder in the site: stable, made of notebook and slug alone."""
-        return f"runs/{self.name}"
-
-    @property
-    def said(self) -> list[Any]:
-        """What decides all that other pages say of the run."""
-        return [self.name, self.fault, self.parameters, self.record.get("outputs", {}).get(RESULT)]
+    def _fault(self, hash_of: Callable[[Path], str]) -> str:
+        if not self.record:
+            return "Its journal, run.json, is missing or damaged: nobody can say what made these files."
+        if self.record["status"] == "failed":
+            return str(self.record.get("error") or "It failed; the journal does not say why.")
+        written = {name: self.record["outputs"].get(name, "") for name in (NOTEBOOK, RESULT)}
+        differing = [name for name, hashed in written.items() if hash_of(self.folder / name) != hashed]
+        if differing or not written[NOTEBOOK]:
+            return f"Files are not those that its journal describes: {', '.join(differing or [NOTEBOOK])}."
+        if written[RESULT]:
+            result = read_object(self.folder / RESULT, hook=_Recorded)
+            if result.get("schema_version") != 1:
+                return f"{RESULT} is none that this version writes; `tradegoals run` makes it anew."
+            self.result = result
+        return ""
 
     @property
     def content(self) -> dict[str, Any]:
@@ -75,10 +82,11 @@ class FoundRun:
         return read_object(self.folder / NOTEBOOK) or read_object(self.folder / FAILED)
 
     @property
-    def title(self) -> str:
-        """The case in words where the run has a result, else its parameters."""
-        given = ", ".join(f"{name} {value}" for name, value in self.parameters.items())
-        return self.result.title if self.result else given or self.slug
+    def question(self) -> str:
+        """The notebook's title; its name where it has none."""
+        cells = (cell for cell in self.content.get("cells", []) if cell.get("cell_type") == "markdown")
+        titles = filter(None, (_TITLE.match(text_of(cell)) for cell in cells))
+        return next((title[1].strip() for title in titles), self.notebook)
 
 
 def read_object(path: Path, hook: Any = None) -> dict[str, Any]:
@@ -92,10 +100,9 @@ def read_object(path: Path, hook: Any = None) -> dict[str, Any]:
 def hash_known(known: dict[str, Any], path: Path | str) -> str:
     """SHA-256 of a plain file, empty for anything else; one that is `known` and that nobody touched since is not read.
 
-    Whether it was touched is told, as in Git's index, by inode, size and the time of its last change (ctime). The system
-    sets that at each write, rename, link or change of other times, and no program can set it back: an altered byte is
-    noticed though size and date are the old ones. What changed within the last ticks of the system's clock may do so
-    again in the same one, so it does not become known. Windows has no such time.
+    Whether it was touched is told, as in Git's index, by inode, size and the time of its last change (ctime), which no
+    program can set back. What changed within the last ticks of the system's clock may do so again in the same one, so it
+    does not become known. Windows has no such time.
     """
     try:
         status = os.stat(path)  # noqa: PTH116 - thousands of them
@@ -111,14 +118,8 @@ def hash_known(known: dict[str, Any], path: Path | str) -> str:
     return hashed
 
 
-def find_runs(out: Path, hash_of: Callable[[Path], str] = hash_file) -> list[FoundRun]:
-    """Every run below `out`/runs, in the order of the notebooks' numbers, the default first in each."""
-    ordered = sorted(run_folders(out), key=lambda one: (one.parent.name, one.name != DEFAULT, one.name))
-    return [found_run(folder, hash_of) for folder in ordered]
-
-
 def run_folders(out: Path) -> list[Path]:
-    """The folders of runs below `out`/runs; refused where there is none."""
+    """The folders of runs below `out`/runs, the default first of each notebook; refused where there is none."""
     files = (JOURNAL, NOTEBOOK, FAILED)  # of which one that is executed for the first time holds none yet
     folders = [
         folder
@@ -128,28 +129,7 @@ def run_folders(out: Path) -> list[Path]:
     ]
     if not folders:
         raise UserError(f"{out / 'runs'}: found no run, expected some; `tradegoals run` makes them")
-    return folders
-
-
-def found_run(folder: Path, hash_of: Callable[[Path], str] = hash_file) -> FoundRun:
-    """A run, with what its page shows or hands on held against the journal."""
-    record, result, fault = freshness.read_journal(folder) or {}, {}, ""
-    if not record:
-        fault = "Its journal, run.json, is missing or cannot be read: nobody can say what made these files."
-    elif record["status"] == "failed":
-        fault = str(record.get("error") or "It failed; the journal does not say why.")
-    else:
-        written = {name: record["outputs"].get(name, "") for name in (NOTEBOOK, RESULT)}
-        differing = [name for name, hashed in written.items() if hash_of(folder / name) != hashed]
-        if differing or not written[NOTEBOOK]:
-            fault = f"Files are not those that its journal describes: {', '.join(differing or [NOTEBOOK])}."
-        elif written[RESULT]:
-            result = read_object(folder / RESULT, hook=Recorded)
-            if result.get("schema_version") != 1:
-                fault = f"{RESULT} is none that this version writes; `tradegoals run` makes it anew."
-    shown = None if fault else result or None
-    given = record.get("parameters", {})
-    return FoundRun(folder.parent.name, folder.name, folder, record, fault, shown, given)
+    return sorted(folders, key=lambda one: (one.parent.name, one.name != DEFAULT, one.name))
 
 
 class Site:
@@ -158,10 +138,12 @@ class Site:
     def __init__(self, runs: list[FoundRun]) -> None:
         self.runs = runs
         self.notebooks = {name: list(group) for name, group in groupby(runs, lambda run: run.notebook)}
-        self.questions = {name: _question(group[0]) for name, group in self.notebooks.items()}
-        self.data_hashes = hash_data()
-        figures = (package.data_dir() / "figures.csv").read_text(encoding="utf-8")
-        self.figure_ids = frozenset(row["figure_id"] for row in csv.DictReader(figures.splitlines()))
+        self.questions = {name: group[0].question for name, group in self.notebooks.items()}
+        data = package.data_dir()
+        paths = (resource["path"] for resource in package.read_package()["resources"])
+        self.data_hashes = {path: hash_file(data / path) for path in sorted((*paths, package.PACKAGE_FILE))}
+        figures = (data / "figures.csv").read_text(encoding="utf-8").splitlines()
+        self.figure_ids = frozenset(row["figure_id"] for row in csv.DictReader(figures))
 
     @cached_property
     def citation(self) -> dict[str, Any]:
@@ -182,23 +164,9 @@ class Site:
     def page(self, template: str, place: str = "", **values: Any) -> Files:
         """A page at its place, or in the folder of its name; values are escaped unless they are known to be safe HTML."""
         place = place or f"{template}/index.html"
-        made = _environment().get_template(f"{template}.html.j2")
+        made = _template(f"{template}.html.j2")
         html = made.render(site=self, place=place, up="../" * place.count("/"), **values)
         return {place: html.encode()}
-
-
-def _question(run: FoundRun) -> str:
-    """The notebook's title, which is its question; its name where it has none."""
-    cells = (cell for cell in run.content.get("cells", []) if cell.get("cell_type") == "markdown")
-    titles = filter(None, (_TITLE.match(text_of(cell)) for cell in cells))
-    return next((title[1].strip() for title in titles), run.notebook)
-
-
-def hash_data() -> dict[str, str]:
-    """SHA-256 of each data file, by its path in data/."""
-    folder = package.data_dir()
-    paths = (resource["path"] for resource in package.read_package()["resources"])
-    return {path: hash_file(folder / path) for path in sorted((*paths, package.PACKAGE_FILE))}
 
 
 def digest(content: Any) -> str:
@@ -206,18 +174,20 @@ def digest(content: Any) -> str:
     return sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
-@lru_cache(maxsize=1)
-def _environment() -> Any:
+_FILTERS = {
+    "digest": digest,
+    "web": web_address,
+    "quoted": shlex.quote,
+    "short": lambda text: text[:12],  # of a hash: enough to compare by eye; the journal has all of it
+    "day": lambda text: f"{date.fromisoformat(text):%-d %B %Y}",
+    "signed": lambda value: "" if value is None else f"{value:+g}".replace("-", "−"),
+}
+
+
+def _template(name: str) -> Any:
     environment = page.environment(_HERE / "templates")
-    environment.filters |= {
-        "digest": digest,
-        "web": web_address,
-        "quoted": shlex.quote,
-        "short": lambda text: text[:12],  # of a hash: enough to compare by eye; the journal has all of it
-        "day": lambda text: f"{date.fromisoformat(text):%-d %B %Y}",
-        "signed": lambda value: "" if value is None else f"{value:+g}".replace("-", "−"),
-    }
-    return environment
+    environment.filters |= _FILTERS
+    return environment.get_template(name)
 
 
 def static_files() -> Files:

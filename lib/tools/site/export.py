@@ -17,23 +17,24 @@ from lib.errors import UserError, nearest
 from lib.package import notebooks_dir
 from lib.research.files import make_folder_below, write_atomically
 from lib.tables import to_csv
+from lib.tools.run.execute import run_notebook
 from lib.tools.run.matrix import notebook_name
 from lib.tools.run.page import split
-from lib.tools.site.context import DEFAULT, FoundRun, found_run, run_folders
+from lib.tools.site.context import DEFAULT, FoundRun, run_folders
 
 FIGURES = {"svg": "image/svg+xml", "pdf": "application/pdf"}
 
 
 def export(name: str, formats: Collection[str], out: Path) -> list[Path]:
     """Write figures and tables of a run, in some of `FIGURES` and `TABLES`, below ``out/export``; returns the files."""
-    run = find_run(name, out)
+    run = _find_run(name, out)
     folder = out / "export" / run.notebook / run.slug
     files: dict[Path, Any] = {}
     if drawn := sorted(FIGURES.keys() & formats):
         for number, output in enumerate(_shown(_execute_again(run), FIGURES["svg"]), 1):
             files |= {folder / f"figure-{number}.{kind}": _content(output, kind) for kind in drawn}
-    html = "".join(map("".join, (one["data"]["text/html"] for one in _shown(run.content, "text/html"))))
-    for number, frame in enumerate(read_tables(html), 1):
+    html = "".join("".join(one["data"]["text/html"]) for one in _shown(run.content, "text/html"))
+    for number, frame in enumerate(_read_tables(html), 1):
         written = (TABLES[kind] for kind in TABLES if kind in formats)
         files |= {folder / f"table-{number}.{ending}": write(frame) for ending, write in written}
     if files:
@@ -43,16 +44,14 @@ def export(name: str, formats: Collection[str], out: Path) -> list[Path]:
     return list(files)
 
 
-def find_run(name: str, out: Path) -> FoundRun:
+def _find_run(name: str, out: Path) -> FoundRun:
     """The run of that name, "03/default", "03" or a path; refused where it failed, or other files lie there than it left."""
     folders = {"/".join(folder.parts[-2:]): folder for folder in run_folders(out)}
-    parts = Path(name).parts
-    parts = parts[parts.index("runs") + 1 :] if "runs" in parts[:-1] else parts
-    notebook = notebook_name("".join(parts[:1]), {folder.parent.name for folder in folders.values()})
-    full = f"{notebook}/{(*parts[1:], DEFAULT)[0]}"
+    first, slug, *_ = (*f"/{Path(name).as_posix()}".rpartition("/runs/")[2].strip("/").split("/"), DEFAULT)
+    full = f"{notebook_name(first, {folder.parent.name for folder in folders.values()})}/{slug}"
     if full not in folders:
         raise UserError(f'run: found "{name}", expected {nearest(full, folders)} in {out / "runs"}')
-    run = found_run(folders[full])
+    run = FoundRun(folders[full])
     if run.fault:
         raise UserError(f"run: found {full}, which failed; expected one that succeeded. {run.fault}")
     return run
@@ -66,16 +65,10 @@ def _shown(notebook: Any, kind: str) -> list[Any]:
 
 def _execute_again(run: FoundRun) -> Any:
     """The run's notebook executed in a kernel that shows figures in all formats."""
-    from lib.tools.run.execute import run_notebook
-
+    how: Any = {"arguments": (f"--InlineBackend.figure_formats={set(FIGURES) | {'png'}}",), "seconds": 600.0}
+    how["environment"] = {"SOURCE_DATE_EPOCH": "0"}  # by which Matplotlib dates its files
     try:
-        return run_notebook(
-            notebooks_dir() / f"{run.notebook}.ipynb",
-            run.parameters,
-            seconds=600.0,
-            arguments=(f"--InlineBackend.figure_formats={set(FIGURES) | {'png'}}",),
-            environment={"SOURCE_DATE_EPOCH": "0"},  # Matplotlib dates its files by this variable
-        )
+        return run_notebook(notebooks_dir() / f"{run.notebook}.ipynb", run.parameters, **how)
     except Exception as fault:  # a cell, the kernel: whatever it was
         raise UserError(f"{run.name}: {str(fault).strip().splitlines()[-1]}") from None
 
@@ -90,14 +83,15 @@ def _content(output: Any, kind: str) -> str | bytes:
     return f'{text[:end]} role="img">\n <title>{words}</title>{text[end + 1 :]}'
 
 
-def read_tables(html: str) -> list[pd.DataFrame]:
+def _read_tables(html: str) -> list[pd.DataFrame]:
     """The tables in HTML as pandas writes it, a row of names, then rows of as many cells; all cells are text."""
-    found = [part for part in split(html) if not isinstance(part, str) and len(part) > 1]
-    texts = [[[cell.text for cell in row] for row in rows] for rows in found]
-    return [pd.DataFrame(rows[1:], columns=rows[0], dtype=str) for rows in texts]
+    found = (
+        [[cell.text for cell in row] for row in part] for part in split(html) if not isinstance(part, str)
+    )
+    return [pd.DataFrame(rows, columns=names, dtype=str) for names, *rows in found if rows]
 
 
-def to_latex(frame: pd.DataFrame) -> str:
+def _to_latex(frame: pd.DataFrame) -> str:
     """A table for LaTeX with the packages booktabs and hyperref; text is escaped, addresses become links."""
     is_web = frame.apply(lambda column: column.str.match(r"https?://"))
     shown = frame.style.hide(axis="index").format_index(escape="latex", axis=1).format(escape="latex")
@@ -109,5 +103,5 @@ def to_latex(frame: pd.DataFrame) -> str:
     )
 
 
-TABLES: dict[str, Any] = {"csv": ("csv", to_csv), "latex": ("tex", to_latex)}
+TABLES: dict[str, Any] = {"csv": ("csv", to_csv), "latex": ("tex", _to_latex)}
 """How the files of a table end, and what writes them."""

@@ -1,8 +1,7 @@
 """The pages of the site, as files by name: of runs, goals, methods, of the data, search, and `import lib`.
 
-Those of runs are made of what the runs left, without a table of the data, so that a changed run costs little; what
-takes pandas is imported where it is needed. What is long to find out of a goal (names of flows, who announced it) is
-kept in the site by `Keep`, for as long as what decides it stays the same.
+Those of runs are made of what the runs left, without pandas, so that a changed run costs little. What is long to find
+out of a goal (names of flows, who announced it) is kept in the site by `Keep`, while what decides it stays the same.
 """
 
 import ast
@@ -93,17 +92,17 @@ def cases_files(site: Site, name: str) -> Files:
     place, runs = f"runs/{name}/index.html", site.notebooks[name]
     rows = [{"case": run.slug, "title": run.title, "answer": _plain_answer(run)} for run in runs]
     cases = [(run, _answer_of(site, run, place)) for run in runs]
-    return site.page("notebook", place, name=name, cases=cases) | {f"runs/{name}/cases.csv": as_csv(rows)}
+    return site.page("notebook", place, name=name, cases=cases) | {f"runs/{name}/cases.csv": _as_csv(rows)}
 
 
 def results_files(site: Site) -> Files:
     """All results of whole runs in one long table, a row a number."""
     found = [(run.result, run.record.get("key") or run.slug, run.slug) for run in site.runs if run.result]
     rows = [row for one in found for row in results_table.rows_of(*one)]
-    return {"goals/results.csv": as_csv(rows, results_table.COLUMNS)}
+    return {"goals/results.csv": _as_csv(rows, results_table.COLUMNS)}
 
 
-def as_csv(rows: list[dict[str, Any]], columns: Iterable[str] = ()) -> bytes:
+def _as_csv(rows: list[dict[str, Any]], columns: Iterable[str] = ()) -> bytes:
     """Rows as CSV for others to open, with the columns of the first by default; what a row lacks is empty in it."""
     text, columns = io.StringIO(), list(columns) or list(next(iter(rows), ()))
     writer = csv.writer(text, lineterminator="\n")
@@ -118,8 +117,7 @@ def methods_files(site: Site) -> Files:
     place, stages = "methods/index.html", []
     for title, name in STAGES.items():
         words = ast.get_docstring(ast.parse((LIB / f"{name}.py").read_text(encoding="utf-8"))) or ""
-        html = from_markdown(words, site.links(place))
-        stages.append((title, slugify(title), f"lib.{name}", html))
+        stages.append((title, slugify(title), f"lib.{name}", from_markdown(words, site.links(place))))
     measured, cited = site.default_run("05_"), site.default_run("00_")
     calibration = _answer_of(site, measured, place) if measured else ""
     return site.page("methods", stages=stages, calibration=calibration, measured=measured, cited=cited)
@@ -130,23 +128,23 @@ def methods_files(site: Site) -> Files:
 
 def goal_files(site: Site, keep: Keep) -> Files:
     """The first page, and the page of all goals with the same as CSV."""
-    place, words = "index.html", keep("words of goals", None, words_of_goals)
-    rows = goal_rows(site.runs, keep)
+    place, words = "index.html", keep("words of goals", None, _words_of_goals)
+    rows = _goal_rows(site.runs, keep)
     goals = site.page("goals", rows=rows, labels=words["labels"])
     last: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row in rows:  # each goal as it was seen last
         last.setdefault((row["flow"], row["goal"], row["years"]), row)
-    head, run = None, site.default_run("00_")
-    if run:
+    head = None
+    if run := site.default_run("00_"):
         head = keep("head", [run.said, run.record["outputs"]], partial(_head, run, site.links(place)))
         head = head | _opening(site, run, place)
     answers = [(runs, _answer_of(site, runs[0], place)) for runs in site.notebooks.values()]
     shown = {"rows": list(last.values())[:15], "goals": len(last), "total": len(rows)}
     first = site.page("index", place, head=head, answers=answers, **shown, **words)
-    return first | goals | {"goals/goals.csv": as_csv(list(map(_flat, rows)))}
+    return first | goals | {"goals/goals.csv": _as_csv(list(map(_flat, rows)))}
 
 
-def goal_rows(runs: list[FoundRun], keep: Keep) -> list[dict[str, Any]]:
+def _goal_rows(runs: list[FoundRun], keep: Keep) -> list[dict[str, Any]]:
     """The rows of the matrix: what was known last first, then what a government stated.
 
     Of these the goal that the collection has by default stands before all. A goal that several notebooks judged as of
@@ -158,11 +156,8 @@ def goal_rows(runs: list[FoundRun], keep: Keep) -> list[dict[str, Any]]:
         key = tuple(str(given.get(name)) for name in KEY)
         if given and not {"None", ""} & set(key[-3:]) and key not in seen:
             seen[key] = keep(f"goal of {run.name}", run.said, partial(_row, run))
-    rows = sorted(
-        seen.values(),
-        key=lambda row: (not row["announced"], not row["own"], row["flow"], row["years"], row["goal"]),
-    )
-    return sorted(rows, key=lambda row: row["as_of"], reverse=True)
+    rows = sorted(seen.values(), key=lambda row: (row["flow"], row["years"], row["goal"]))
+    return sorted(rows, key=lambda row: (row["as_of"], bool(row["announced"]), row["own"]), reverse=True)
 
 
 def _row(run: FoundRun) -> dict[str, Any]:
@@ -170,9 +165,12 @@ def _row(run: FoundRun) -> dict[str, Any]:
     from lib.analysis.answers import announced
     from lib.cases import GoalCase
     from lib.goals import READINGS
+    from lib.words import percent
 
     given, own = run.result.parameters, GoalCase()
-    readings = {item.reading: item for item in run.result.readings}
+    readings = {item.reading: dict(item) for item in run.result.readings}
+    for item in readings.values():
+        item["percent"] = "" if item["probability"] is None else percent(item["probability"])
     case = GoalCase.model_construct(**{name: given.get(name) for name in KEY})
     stated = announced(case)
     return {
@@ -182,25 +180,13 @@ def _row(run: FoundRun) -> dict[str, Any]:
         "as_of": given["as_of"],
         "reading": given.get("reading", ""),
         "own": (case.flow_name, case.goal_name) == (own.flow_name, own.goal_name),
-        "chances": {name: _chance(readings.get(name)) for name in READINGS},
+        "chances": {name: readings.get(name, {}) for name in READINGS},
         "run": run.address,
         "announced": {} if stated is None else stated[["announced", "announcer", "url"]].to_dict(),
     }
 
 
-def _chance(item: Any) -> dict[str, Any]:
-    """What is known of one reading: the verdict once it is decided, else the probability with its shade in tenths."""
-    from lib.words import percent
-
-    outcome, chance = (item.outcome, item.probability) if item else ("", None)
-    if chance is None:
-        text, shade = outcome, {"met": 10, "missed": 0}.get(outcome)
-    else:
-        text, shade = ", ".join(filter(None, [percent(chance), item.kind])), round(chance * 10)
-    return {"text": text, "outcome": outcome, "probability": chance, "shade": shade}
-
-
-def words_of_goals() -> dict[str, Any]:
+def _words_of_goals() -> dict[str, Any]:
     """Names of the readings; how many targets of a whole trade above its base were met, of how many that are known."""
     from lib import figures
     from lib.analysis.register import left_out
@@ -230,10 +216,11 @@ def _head(run: FoundRun, links: Links) -> dict[str, Any]:
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
     """A row of the matrix as columns of a CSV file; probabilities in full."""
-    flat = {name: row[name] for name in ("flow", "goal", "years", "as_of")}
-    flat["stated_reading"] = row["reading"]
+    flat = {name: row[name] for name in ("flow", "goal", "years", "as_of")} | {
+        "stated_reading": row["reading"]
+    }
     for name, chance in row["chances"].items():
-        flat |= {f"{name}_outcome": chance["outcome"], f"{name}_probability": chance["probability"]}
+        flat |= {f"{name}_{what}": chance.get(what, "") for what in ("outcome", "probability")}
     by = row["announced"]
     return flat | {"announced": by.get("announced", ""), "source": by.get("url", ""), "run": row["run"]}
 
@@ -271,7 +258,7 @@ def targets_files(site: Site) -> Files:
         scored=len(scores),
         law=law,
         base=base,
-        **words_of_goals(),
+        **_words_of_goals(),
     )
 
 
@@ -300,8 +287,8 @@ def python_files(site: Site) -> Files:
     from lib.analysis import asking
 
     offered = {"lib.ask": lib.ask, "Answer": asking.Answer}
-    parts = ("quantiles", "to_dict", "plot", "facts")
-    offered |= {f"Answer.{name}": getattr(asking.Answer, name) for name in parts}
+    for name in ("quantiles", "to_dict", "plot", "facts"):
+        offered[f"Answer.{name}"] = getattr(asking.Answer, name)
     offered |= {f"lib.{name}": getattr(lib, name) for name in lib.__all__}
     entries = [(name, slugify(name), inspect.getdoc(one)) for name, one in offered.items()]
     return site.page("python", opening=inspect.getdoc(lib), entries=entries)
@@ -314,7 +301,7 @@ def whatif_files() -> Files:
     return {NAME: build("index.html").encode()}
 
 
-def as_script(**values: Any) -> bytes:
+def _as_script(**values: Any) -> bytes:
     """Values as a script, since a page opened from disk may not read other files; ASCII, so that none ends it early."""
     lines = (f"self.{name} = {json.dumps(value, separators=(',', ':'))};\n" for name, value in values.items())
     return "".join(lines).encode()
@@ -328,7 +315,7 @@ def words_files(site: Site) -> Files:
         kind = "failed run" if run.fault else site.questions[run.notebook]
         text = f"{_plain_answer(run)} {values} {run.slug} {run.notebook}"
         documents.append((run.title, f"{run.address}/index.html", kind, text))
-    return {"search/words.js": as_script(SITE_WORDS=documents)}
+    return {"search/words.js": _as_script(SITE_WORDS=documents)}
 
 
 def _sections(site: Site, name: str) -> Iterator[tuple[str, ...]]:
@@ -340,8 +327,7 @@ def _sections(site: Site, name: str) -> Iterator[tuple[str, ...]]:
     opening = plain(re.sub(r"^#\s+.*$", "", first, flags=re.MULTILINE))
     yield question, address, "notebook", opening[:1200]
     for title, body in zip(parts[::2], parts[1::2], strict=True):
-        address_of_it = f"{address}#{slugify(plain(title))}"
-        yield f"{question} {title}", address_of_it, "notebook", plain(body)[:1200]
+        yield f"{question} {title}", f"{address}#{slugify(plain(title))}", "notebook", plain(body)[:1200]
 
 
 def search_files(site: Site) -> Files:
@@ -352,7 +338,7 @@ def search_files(site: Site) -> Files:
     here = {name for rows in (table, targets) for side in ("reporter", "partner") for name in rows[side]}
     names = [
         (other, name.casefold())
-        for other, name in spoken.places().items()
+        for other, name in sorted(spoken.places().items(), key=lambda pair: -len(pair[0]))
         if name in here and other != name.casefold() and (len(other) > 3 or not other.isascii())  # no codes
     ]
     documents: list[tuple[str, ...]] = []
@@ -364,5 +350,4 @@ def search_files(site: Site) -> Files:
         title = f"{row['reporter']}–{row['partner']}, {row['flow']}: target announced {row['announced']}"
         text = f"{row['target_id']} {row['announcer']}, met: {row['met']}. {row['note']}"
         documents.append((title, f"targets/index.html#{row['target_id']}", "target", text))
-    words = as_script(DATA_WORDS=documents, SITE_NAMES=sorted(names, key=lambda pair: -len(pair[0])))
-    return site.page("search") | {"search/data-words.js": words}
+    return site.page("search") | {"search/data-words.js": _as_script(DATA_WORDS=documents, SITE_NAMES=names)}

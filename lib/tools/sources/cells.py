@@ -23,23 +23,19 @@ from lib.tools.sources.observations import FIRST_YEAR, FREQUENCIES, LAST_YEAR
 from lib.tools.sources.tables import NUMBER
 
 _DATA = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
-_PARTS, _ORDER = _DATA.pop("parts"), _DATA.pop("order")
-_WRITTEN = [re.sub("|".join(_PARTS), lambda part: _PARTS[part[0]], form) for form in _DATA.pop("forms")]
-_FORMS = [*map(re.compile, _WRITTEN)]
+_PARTS, _ORDER, FLAGS = _DATA.pop("parts"), _DATA.pop("order"), _DATA.pop("flags")
+
+
+def _filled(form: str) -> re.Pattern[str]:
+    return re.compile(re.sub("|".join(_PARTS), lambda part: _PARTS[part[0]], form))
+
+
+_FORMS = [(kind, said, _filled(form)) for kind, said, *forms in _DATA.pop("forms") for form in forms]
+_QUARTER = _filled(_DATA.pop("quarters"))
 WORDS = {name: re.compile("|".join(words)) for name, words in _DATA.items()}
-"""Patterns by what they mean, for texts in lower case."""
+"""Patterns by what they mean, for texts in lower case (numbers as they stand)."""
 
 # --- numbers ---
-
-FLAGS = {"p": "preliminary", "e": "estimate", "prov": "preliminary", "prel": "preliminary", "est": "estimate"}
-"""Letters at a number that say what it is good for; other single letters and stars are kept in the note."""
-
-_NUMBER = re.compile(
-    r"(?P<open>\()?\s*(?P<sign>[-+–])?\s*(?:US)?[$€£¥₹₽]?\s*(?P<sign2>-)?"
-    r"(?P<body>\d[\d.,'’ ]*|[.,]\d+)(?P<power>[eE][+-]?\d{1,3})?(?(open)\s*\))"
-    r"\s*(?P<flag>[(\[]?(?:prov|prel|est|[a-jln-su-zA-JLN-SU-Z])\.?/?[)\]]?|\*+|\(\*+\))?",
-    re.ASCII,
-)
 
 
 class Marks(NamedTuple):
@@ -52,7 +48,7 @@ class Marks(NamedTuple):
 @lru_cache(maxsize=50_000)
 def is_number(text: str) -> bool:
     """Whether a text is a number, with what may stand around it."""
-    return _NUMBER.fullmatch(text) is not None
+    return WORDS["number"].fullmatch(text) is not None
 
 
 def is_nothing(text: str) -> bool:
@@ -65,20 +61,16 @@ def without_flag(text: str) -> str:
     return re.sub(r"\s*(?:\(\w\)|\b\w|\*+)$", "", text)
 
 
-_GROUPS = re.compile(r"(?!0)(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d\d)*,\d{3})", re.ASCII)
-"""Three digits between marks, or two before the last three (as in India)."""
-
-
 def read_number(text: str, marks: Marks) -> tuple[float, str]:
     """Return the number of a text (`text_of`) and its flag in lower case; a ValueError of what was expected for none."""
     plain = text.isascii() and text.replace(".", "", 1).isdigit()
     if plain and marks.decimal == "." and marks.thousands != ".":
         return float(text), ""
-    parts = _NUMBER.fullmatch(text)
+    parts = WORDS["number"].fullmatch(text)
     whole, point, rest = (parts["body"] if parts else "").strip().partition(marks.decimal)
     for mark in (marks.thousands, " ", "'", "’"):
         if mark and mark in whole:
-            if "," in whole.replace(mark, "") or not _GROUPS.fullmatch(whole.replace(mark, ",")):
+            if "," in whole.replace(mark, "") or not WORDS["groups"].fullmatch(whole.replace(mark, ",")):
                 raise ValueError(f'thousands in threes, separated by "{mark}"')
             whole = whole.replace(mark, "")
     digits = f"{whole}.{rest}" if point else whole
@@ -112,12 +104,6 @@ def find_marks(texts: Iterable[str], decimal: str | None = None) -> tuple[Marks 
 
 
 # --- periods ---
-
-_NTH = rf"([1-4]|{'|'.join(sorted(_ORDER, key=len, reverse=True))})"
-_QUARTER = re.compile(
-    rf"(?<![^\W\d_])(?:{WORDS['quarter'].pattern}|t)\W?{_NTH}(?![^\W\d_])"
-    rf"|(?<![^\W\d_])(?!(?<=\d)\d)第?{_NTH}\W{{0,2}}(?:st|nd|rd|th|er|º|[oa]|-?й)?\W{{0,2}}(?:{WORDS['quarter'].pattern})(?![^\W\d_])"
-)
 
 
 @lru_cache(maxsize=1)
@@ -157,33 +143,21 @@ def read_period(text: str) -> dict[str, str]:
     one year that a fiscal one is called by, m and q a month and a quarter without their year.
     """
     found, plain = dict[str, str](), _in_digits(text) if len(text) < 100 else ""
-    for match in filter(None, (form.fullmatch(plain) for form in _FORMS)):
-        found |= _kind({name: digits for name, digits in match.groupdict().items() if digits})
+    for kind, written, form in _FORMS:
+        if not (match := form.fullmatch(plain)):
+            continue
+        said = {name: digits for name, digits in match.groupdict().items() if digits}
+        if "s" in said:
+            said["y"] = f"{2000 + int(said['s']) - 100 * (said['s'] > '69')}"
+        year, month, last = (int(said.get(name, 0)) for name in "ymn")
+        if "z" in said:
+            if int(said["z"]) % 100 == (year + 1) % 100 and last == max(month - 1, 0):
+                found[kind] = written.format(**said | {"z": year + 1})
+        elif (month, last) == (1, 12):
+            found["A"] = said["y"]
+        elif month < last or not last:
+            found[kind] = written.format(**said)
     return found
-
-
-def _kind(said: dict[str, str]) -> dict[str, str]:
-    """The period of the parts of a form that fits, none where there is no such."""
-    short = int(said.get("s", 0))
-    year = said.get("y") or (f"{2000 + short - 100 * (short > 69)}" if "s" in said else "")
-    month, last = int(said.get("m", 0)), int(said.get("n", 0))
-    if "f" in said:
-        return {"f": f"20{said['f']}"[-4:]}
-    if "q" in said:
-        return {"Q": f"{year}-Q{said['q']}"} if year else {"q": said["q"]}
-    if "z" in said:
-        follows = int(said["z"]) % 100 == (int(year) + 1) % 100 and (not month or 0 < last == month - 1)
-        return {"F": _fiscal_span(int(year), month) if month else year} if follows else {}
-    if last:
-        span = f"{year}-{month:02}..{year}-{last:02}"
-        return {"A": year} if (month, last) == (1, 12) else {"M": span} if 1 <= month < last <= 12 else {}
-    with suppress(ValueError):
-        day = date(int(year or 2000), month if "m" in said else 1, int(said.get("d", 1)))
-        if "d" in said:
-            return {"D": day.isoformat()}
-        own = {"M": f"{year}-{month:02}"} if year else {"m": f"{month:02}"}
-        return own if "m" in said else {"A": year}
-    return {}
 
 
 def period_in(title: str) -> str:
@@ -209,11 +183,6 @@ def is_part_of_year(title: str) -> bool:
     return part or WORDS["share_of_year"].search(title.casefold()) is not None
 
 
-def _fiscal_span(year: int, month: int) -> str:
-    """The twelve months from a month of a year on; a calendar year where that is January."""
-    return f"{year}" if month == 1 else f"{year}-{month:02}..{year + 1}-{month - 1:02}"
-
-
 def october(texts: Iterable[str]) -> dict[str, str]:
     """Of months stored as numbers, 2023.1 by what it means beside the others: October beside 2023.09, January beside 2023.9."""
     texts = [*texts]
@@ -237,8 +206,8 @@ def as_period(text: str, axis: Period, freq: str, october: dict[str, str]) -> st
     if axis.format:
         found = kinds.get("D", "") if said[4:5] == "-" else ""  # of a workbook's day
         with suppress(ValueError):
-            day = datetime.strptime(_AFTER_FORMAT.sub("", said), axis.format)
-            found = (day.replace(year=axis.year) if axis.year else day).date().isoformat()
+            day = datetime.strptime(WORDS["flag_behind"].sub("", said), axis.format).date()
+            found = (day.replace(year=axis.year) if axis.year else day).isoformat()
     elif freq == "Q" and (match := re.fullmatch(r"(\d{4}) ([1-4])", said)):
         found = f"{match[1]}-Q{match[2]}"
     elif freq == "M" and "M" not in kinds and "m" in kinds and axis.year:
@@ -248,17 +217,16 @@ def as_period(text: str, axis: Period, freq: str, october: dict[str, str]) -> st
     if found and not FIRST_YEAR <= int(found[:4]) <= LAST_YEAR:
         raise ValueError(f"a year from {FIRST_YEAR} to {LAST_YEAR}")
     if len(found) == 10:
-        year, month, _ = found.split("-")
-        return {"A": year, "Q": f"{year}-Q{(int(month) + 2) // 3}", "M": f"{year}-{month}"}[freq]
+        found, said = "", found
+        with suppress(ValueError):  # there is no 30 February
+            day = date.fromisoformat(said)
+            return {"A": f"{day:%Y}", "Q": f"{day:%Y}-Q{(day.month + 2) // 3}", "M": f"{day:%Y-%m}"}[freq]
     if found or axis.others == "skip":
         return found
     if "m" in kinds and not axis.format:
         raise ValueError("`year`, such as 2024", f"months without their year, such as {quote(text)}", "year")
     words = f"a {FREQUENCIES[freq].replace('annual', 'year').replace('ly', '')}"
     raise ValueError(f"a period like {axis.format}" if axis.format else words)
-
-
-_AFTER_FORMAT = re.compile(r"\s?(?:\*+|\([a-z.]+\)|(?<=\d) ?[pre])$")
 
 
 def _fiscal(text: str, kinds: dict[str, str], axis: Period) -> str:
@@ -271,8 +239,8 @@ def _fiscal(text: str, kinds: dict[str, str], axis: Period) -> str:
     if alone and axis.fiscal_label is None:
         expected = "`fiscal_label`, start or end: which of its two years it is called by"
         raise ValueError(expected, found, "fiscal_label")
-    year = int(kinds.get("F") or kinds.get("f") or kinds["A"])
-    return _fiscal_span(year - (alone and axis.fiscal_label == "end"), axis.fiscal)
+    year = int(kinds.get("F") or kinds.get("f") or kinds["A"]) - (alone and axis.fiscal_label == "end")
+    return f"{year}" if axis.fiscal == 1 else f"{year}-{axis.fiscal:02}..{year + 1}-{axis.fiscal - 1:02}"
 
 
 # --- flows and places ---

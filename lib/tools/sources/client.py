@@ -205,8 +205,7 @@ async def _attempt(client: Client, request: Request) -> Answer:
                     headers = {name: redact(text, request.key) for name, text in response.headers.items()}
                     if not response.is_redirect:
                         return await _receive(client, request, response, headers)
-                location = headers.get("location", "")
-                url = urljoin(url, location)
+                url = urljoin(url, location := headers.get("location", ""))
                 if not location or urlsplit(url)[:2] != here[:2]:
                     found = f"a redirect to {quote(location and url)}"
                     raise refuse(request.url, found, f"one within {here.netloc}")
@@ -276,8 +275,7 @@ async def _beginning(client: Client, request: Request, response: httpx.Response)
     with suppress(httpx.HTTPError, TimeoutError):  # the status says enough
         async with asyncio.timeout(client.read_seconds):
             async for part in response.aiter_bytes():
-                body += part
-                if len(body) >= SHOWN_OF_ERROR + LONGEST_SECRET:
+                if len(body := body + part) >= SHOWN_OF_ERROR + LONGEST_SECRET:
                     break
     # Cut only after the key was taken out, or a part of it would stay.
     return redact_bytes(body, request.key)[:SHOWN_OF_ERROR]

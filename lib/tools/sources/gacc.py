@@ -133,17 +133,18 @@ def _columns_of(lines: list[list[str]], year: int, month: int, where: str) -> li
     """Return flow and period of each column behind the name; the period of a column with growth is "yoy"."""
     place = next((place for place, line in enumerate(lines) if line[0] == "Export Destination"), 0)
     above, below = (lines[place - 1], lines[place]) if place else ([], [])
-    flows = [FLOWS.get(name) for name in above[1:-1]]
-    spans = [text.replace(" ", "") for text in below[1 : 1 + len(flows)]]
-    growth = [FLOWS.get(name) for name in below[1 + len(flows) :]]
-    known = {f"{since}{text}" for since in ("", "1-to-") for text in (f"{month}", f"{month:02}")}
-    if not flows or None in flows + growth or {*spans} - known:
-        expected = f"flows for month {month} and January to it"
-        raise refuse(where, f"the columns {quote('; '.join(below))}", expected)
     own = f"{year}-{month:02}"
     to_date = {1: own, len(MONTHS): f"{year}"}.get(month, f"{year}-01..{own}")
-    periods = [to_date if "to" in text else own for text in spans] + ["yoy"] * len(growth)
-    return [(str(flow), period) for flow, period in zip(flows + growth, periods, strict=True)]
+    stated = {f"{month}": own, f"{month:02}": own, f"1-to-{month}": to_date, f"1-to-{month:02}": to_date}
+    columns = [
+        (name, stated.get(span.replace(" ", ""))) for name, span in zip(above[1:-1], below[1:], strict=False)
+    ]
+    columns += [(name, "yoy") for name in below[1 + len(columns) :]]
+    found = [(FLOWS[name], period) for name, period in columns if name in FLOWS and period]
+    if not found or len(found) < len(columns):
+        expected = f"flows for month {month} and January to it"
+        raise refuse(where, f"the columns {quote('; '.join(below))}", expected)
+    return found
 
 
 def _values_of(

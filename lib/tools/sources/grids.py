@@ -324,7 +324,6 @@ def _read_workbook(body: bytes, where: str) -> tuple[Rows, dict[str, Any]]:
     import python_calamine
 
     old = body.startswith(b"\xd0\xcf")
-    words = "an old Excel file (.xls)" if old else "a workbook"
     try:
         notes = [] if old else _look_inside(body, where)
         with _quiet():
@@ -335,9 +334,9 @@ def _read_workbook(body: bytes, where: str) -> tuple[Rows, dict[str, Any]]:
     except (UserError, KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:  # damaged workbooks raise whatever the many parts of a reader raise
-        why = f"{words}: {str(error)[:200]}{'; saved as .xlsx it may be read' if old else ''}"
-        expected = "an .xlsx, .xlsm, .xls or .ods file"
-        raise refuse(where, f"no workbook that can be read ({why})", expected) from None
+        kind = "an old Excel file (.xls), which may be read when saved as .xlsx" if old else "a workbook"
+        found = f"no workbook that can be read ({kind}: {str(error)[:200]})"
+        raise refuse(where, found, "an .xlsx, .xlsm, .xls or .ods file") from None
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 Rows and columns are counted from 0 here. Told from the first rows; all are read afterwards.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,9 +15,6 @@ from lib.tools.sources.cells import WORDS, is_nothing, is_number, read_period
 from lib.tools.sources.client import refuse
 from lib.tools.sources.grids import Table
 from lib.tools.sources.reader import joined, spread
-
-LOOKED_AT = 400
-
 
 Said = dict[str, Any]
 """Part of a mapping, as its file would have it."""
@@ -51,7 +48,7 @@ class Layout:
     def __init__(self, table: Table, where: str) -> None:
         self.table, self.where = table, where
         self.notes: list[str] = []
-        self.text = table.text[:LOOKED_AT, :500]
+        self.text = table.text[:400, :500]
         self.width = self.text.shape[1]
         self.filled = self.text != ""
 
@@ -84,9 +81,9 @@ class Layout:
         levels = spread(self.text[self.names]).tolist()
         self.name = joined(levels) or [*map(str, range(1, self.width + 1))]
         above = self.text[: (self.names or [self.first])[0]]
-        self.titles = [title for row in above if (title := _said(row))]
-        below = table.text[self.first + 1 :][-20:]
-        self.notes_below = [_said(row) for row in below if not any(map(is_number, row))]
+        self.titles = [*filter(None, joined(above.T))]
+        below = (row for row in table.text[self.first + 1 :][-20:] if not any(map(is_number, row)))
+        self.notes_below = joined(zip(*below, strict=True))
         self.rows = table.text[self.first : self.last]
         self.data = [row for row in self.text[self.first : self.last].tolist() if any(row)]
         others = sorted({*range(self.width)} - {*self.numbers, *self.period_columns})
@@ -202,8 +199,3 @@ class Layout:
             elif any(map(is_number, texts)):
                 blank = 0
         return None
-
-
-def _said(row: Iterable[str]) -> str:
-    """What a row says, each text once."""
-    return " ".join(dict.fromkeys(filter(None, row)))

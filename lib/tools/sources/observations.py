@@ -57,9 +57,9 @@ def name_gaps(asked: Iterable[str], found: Iterable[str]) -> str:
     return ", ".join(run[0] if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
 
 
-COLUMNS = ("reporter", "partner", "flow", "period", "freq", "value", "unit", "valuation", "yoy_pct", "status", "published", "note", "source", "snapshot")  # fmt: skip
+COLUMNS = ("reporter", "partner", "flow", "period", "freq", "value", "unit", "valuation", "yoy_pct", "status", "published", "note", "source", "snapshot", "publisher", "authority", "url", "retrieved")  # fmt: skip
 
-BLANK = {"valuation": "", "yoy_pct": "", "status": "ok", "published": "", "note": "", "snapshot": "0" * 64}
+BLANK = dict.fromkeys(("valuation", "yoy_pct", "published", "note", *COLUMNS[-5:]), "") | {"status": "ok"}
 """What a source that says nothing of these means: no growth printed, no estimate, no day of release; not kept yet."""
 
 TENS = {"": -6, "th": -3, "mn": 0, "bn": 3}

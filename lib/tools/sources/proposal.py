@@ -93,8 +93,6 @@ class _Look:
         """Note a question: what of the table can be meant in no way, or in two."""
         self.questions.setdefault(name, f"found {found}, expected {expected}")
 
-    # --- periods ---
-
     def period(self) -> Said:
         """Where the period stands, and the frequency."""
         at, axis, texts = self.at, Said(), [""]
@@ -115,6 +113,8 @@ class _Look:
         if at.period_columns:
             axis["column"] = _one([at.name[place] for place in at.period_columns])
             beside = [*dict.fromkeys(" ".join(one).strip() for one in at.rows[:, at.period_columns])]
+            if "q" in cells.read_period(f"{at.name[at.period_columns[-1]]} 1"):  # 2020 beside 1, a quarter
+                beside = [re.sub(r" ([1-4])$", r" Q\1", one) for one in beside]
             texts = [f"{one} {other}".strip() for one in beside for other in texts[:50]]
         said = self.freq(texts, axis)
         names = [*self.headings, *(name for name in at.name if not re.search(r"\d{4}", name))]
@@ -161,8 +161,6 @@ class _Look:
                 for name in error.args[2:]:
                     self.ask(name, error.args[1], error.args[0])
         return {"period": axis, "freq": top}
-
-    # --- parties ---
 
     def parties(self) -> Said:
         """Where reporter and partner stand; one that is asked for counts as World meanwhile."""
@@ -259,8 +257,6 @@ class _Look:
                     found[role] = {"is": name}
                     self.at.notes.append(f"the {role} is {name}, by {quote(title)}")
 
-    # --- flows and values ---
-
     def flow(self) -> Said:
         """Where the flow stands: in a row above the values, in a column, or (nothing) in the names of columns."""
 
@@ -306,8 +302,7 @@ class _Look:
         for words in WORDS["value"].pattern.split("|"):
             if found := [place for place in places if words in name[place].casefold()]:
                 return found[:1]
-        code = {place for place in places if WORDS["code"].search(name[place].casefold())}
-        rest = [place for place in places if flow[place] is None and place not in code]
+        rest = [n for n in places if flow[n] is None and not WORDS["code"].search(name[n].casefold())]
         priced = [place for place in rest if read_unit(name[place])[0]]
         if not priced and len(rest) > 1:
             heads = ", ".join(quote(name[place]) for place in rest[:8])
@@ -331,8 +326,6 @@ class _Look:
         if unit := self.unit(head, said):
             found["unit"] = unit
         return found
-
-    # --- units and numbers ---
 
     def unit_by_row(self) -> Said:
         """The row of names or the column that says units, one with powers of ten first."""
@@ -396,8 +389,6 @@ class _Look:
         elif unclear:
             at.notes.append(f"{quote(unclear)} was read with thousands")
         return said | (marks._asdict() if marks and any(marks[1:]) else {})
-
-    # --- the mapping ---
 
     def mapping(self, said: Said) -> Mapping:
         """The mapping as it would be written."""

@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple
@@ -251,8 +250,7 @@ class Reader:
         axis, own = self.axes.get("unit"), self.columns[number].value.unit
         if axis is None or axis.always is not None:
             return to_unit(own or text)
-        if text in axis.names:
-            return to_unit(axis.names[text])
+        text = axis.names.get(text, text)
         currency, ten = read_unit(text)
         if ten is None and (currency or re.fullmatch(r"\d{1,2}|units?", text.casefold())):
             ten = int(text) if text.isdigit() else 0
@@ -290,12 +288,9 @@ class Reader:
 
     def as_observations(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return values as observations by line, in their units: other powers of ten become millions, no digit changed."""
-        flags = rows["flag"]
-        if counts := Counter(flags[flags != ""]):
-            words = ", ".join(f"{count} with {flag}" for flag, count in sorted(counts.items()))
-            self.notes.append(f"values with flags, kept in their notes: {words}")
-        status = {flag: (cells.FLAGS | self.mapping.flags).get(flag, "ok") for flag in counts}
-        told = {flag: f"printed with the flag {flag}" for flag in counts}
+        known = cells.FLAGS | self.mapping.flags
+        status = {flag: known.get(flag, "ok") for flag in rows["flag"].unique()}
+        told = {flag: f"printed with the flag {flag}" for flag in status if flag}
         told |= {flag: f"{told[flag]} ({one})" for flag, one in status.items() if one != "ok"}
         powers = {0: "", 3: " th", 6: " mn", 9: " bn"}
         pairs = [*zip(rows["value"], rows["unit"], strict=True)]
@@ -305,8 +300,8 @@ class Reader:
             freq=self.mapping.freq,
             unit=[currency + powers.get(ten, " mn") for _, (currency, ten) in pairs],
             valuation=[self.columns[number].value.valuation for number in rows["column"]],
-            status=[status.get(flag, "ok") for flag in flags],
-            note=[told.get(flag, "") for flag in flags],
+            status=[*map(status.get, rows["flag"])],
+            note=[told.get(flag, "") for flag in rows["flag"]],
             source=self.mapping.source,
             published=str(self.mapping.published or ""),
         )

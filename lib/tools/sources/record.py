@@ -7,11 +7,11 @@ differs from the one kept is a new row, never a change of the old: a new vintage
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from lib import fetched
@@ -39,13 +39,11 @@ BY_CODE = ("imf", "comtrade")  # these answer with what was asked for alone; the
 FAULTS_IN_A_ROW = 3  # of one panel, after which the source itself must be out of order
 
 
-@dataclass(frozen=True)
-class Fetched:
-    """What was fetched: checked observations, the answers they stand in, and what a reader must know."""
+class Fetched(NamedTuple):
+    """What was fetched: checked and dated observations, and what a reader must know."""
 
     observations: pd.DataFrame
-    snapshots: list[Snapshot] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[str]
 
 
 def pair_question(source: str, reporter: str, partner: str, freq: str, years: range) -> Question:
@@ -80,7 +78,7 @@ def _fetch(question: Question, desk: Desk) -> Fetched:
     requests = (coded.plan if in_codes else gacc.plan)(question, desk)
     read = partial(coded.read, question) if in_codes else gacc.read
     years = [str(year) for year in question.years]
-    parts, snapshots, notes = [observations.empty()], [], []
+    parts, notes = [observations.empty()], []
     for done, request in enumerate(requests):
         try:
             (rows, said), snapshot = desk.ask(request, read)
@@ -92,14 +90,13 @@ def _fetch(question: Question, desk: Desk) -> Fetched:
             break
         rows, early = _dated(rows[rows["period"].str[:4].isin(years)], snapshot, snapshot.day, snapshot.url)
         parts.append(rows)
-        snapshots.append(snapshot)
         notes += said + early
     rows = pd.concat(parts, ignore_index=True)
     if not in_codes:
-        rows = _part_of_table(rows, question, snapshots[-1].url if snapshots else question.source)
+        rows = _part_of_table(rows, question)
     rows, twice = observations.check(rows, question.source)
     table, alone = observations.with_totals(rows)
-    return Fetched(table.sort_values(observations.KEY, ignore_index=True), snapshots, notes + alone + twice)
+    return Fetched(table.sort_values(observations.KEY, ignore_index=True), notes + alone + twice)
 
 
 def _dated(rows: pd.DataFrame, snapshot: Snapshot, over: str, where: str) -> Observed:
@@ -110,17 +107,18 @@ def _dated(rows: pd.DataFrame, snapshot: Snapshot, over: str, where: str) -> Obs
     rows = rows[~rows["period"].isin(early)]
     stated, day = rows["published"], snapshot.day
     known = stated.where((stated > rows["period"].map(ends).astype("str")) & (stated <= day), day)
-    return rows.assign(snapshot=snapshot.sha256, published=known), notes
+    about = {"snapshot": snapshot.sha256, "publisher": snapshot.title, "retrieved": day, "published": known}
+    return rows.assign(authority=snapshot.authority, url=snapshot.url, **about), notes
 
 
-def _part_of_table(rows: pd.DataFrame, question: Question, where: str) -> pd.DataFrame:
+def _part_of_table(rows: pd.DataFrame, question: Question) -> pd.DataFrame:
     """Return what was asked for of tables that have more; a partner that none of them lists is told."""
     if question.freq == "A":
         rows = rows[rows["freq"] == "A"]
     listed, wanted = set(rows["partner"]), {place.name for place in question.partners or ()}
     if listed and (missing := wanted - listed):
         expected = f"one of the {len(listed) - 1} that the table lists; --source imf has every country"
-        raise refuse(where, f"no row of {missing.pop()}", expected)
+        raise refuse(rows["url"].iloc[-1], f"no row of {missing.pop()}", expected)
     return rows[rows["partner"].isin(wanted)] if wanted else rows
 
 
@@ -139,7 +137,7 @@ def fetch_panel(source: str, freq: str, years: range, desk: Desk) -> Iterator[tu
             in_a_row += not (desk.offline or isinstance(error, NothingThere))
             if isinstance(error, QuotaUsed) or in_a_row >= FAULTS_IN_A_ROW:
                 raise
-            answer, fault = Fetched(observations.empty(), notes=[f"{place.name}: {error}"]), error
+            answer, fault = Fetched(observations.empty(), [f"{place.name}: {error}"]), error
         yield place, answer
     if fault and not found:
         raise fault
@@ -162,7 +160,7 @@ def read_import(
     snapshot, _ = answer_to(request, mapping or PUBLISHERS[source], desk.client.now(), body)
     first = first_of(desk.store, snapshot)
     rows, early = _dated(rows, first, min(stated or first.day, first.day), where)
-    fetched = Fetched(rows.sort_values(observations.KEY, ignore_index=True), [first], notes + early)
+    fetched = Fetched(rows.sort_values(observations.KEY, ignore_index=True), notes + early)
     return fetched, snapshot, body
 
 
@@ -188,18 +186,12 @@ def figures_of(answer: Fetched, today: str, imported: bool = False) -> tuple[pd.
             raise UserError("; ".join(["found no value that the mapping names", *answer.notes]))
         seen, _ = observations.with_totals(observations.with_years(seen))
     seen, notes = _in_currency_of_record(seen.reset_index(drop=True), today)
-    stated = {
-        name: seen["snapshot"].map({one.sha256: getattr(one, name) for one in answer.snapshots})
-        for name in ("title", "authority", "url", "day")
-    }
-    words = "retrieved " + stated["day"] + "; snapshot " + seen["snapshot"].str[:16]
+    words = "retrieved " + seen["retrieved"] + "; snapshot " + seen["snapshot"].str[:16]
     for column in ("note", "valuation"):
         words = (seen[column] + "; " + words).str.removeprefix("; ")
     days = {period: curation.read_period(period) for period in seen["period"].unique()}
     starts, ends = ({period: span[end] for period, span in days.items()} for end in (0, 1))
     figures = seen.assign(
-        **stated,
-        publisher=stated["title"],
         note=words,
         period_start=seen["period"].map(starts),
         period_end=seen["period"].map(ends),
@@ -274,14 +266,13 @@ def _draft(wanted: pd.DataFrame, codes: dict[str, str], reread: bool) -> Draft:
     reporter = str(wanted["reporter"].iloc[0])
     path = path_of(reporter)
     before = typed(read_file(path)) if path.exists() else empty()
-    if reread:
-        same = before["source"].isin(wanted["source"]) & before["snapshot"].isin(wanted["snapshot"])
+    if reread and len(before):  # `isin` makes an object of every text that it is given
+        source, snapshot = (before[name].isin(wanted[name].unique()) for name in ("source", "snapshot"))
         values, right = (pd.MultiIndex.from_frame(one[[*SERIES, "value"]]) for one in (before, wanted))
-        before = before[~same | values.isin(right)]
-    last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]].assign(there=True)
-    known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")
-    state = pd.Series("new", wanted.index).mask(known["there"].notna(), "changed")
-    state = state.mask(known["value"] == wanted["value"], "same")
+        before = before[~(source & snapshot) | values.isin(right)]
+    last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]]
+    known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")["value"]
+    state = np.select([known.isna(), known == wanted["value"]], ["new", "same"], "changed")
     news = _with_ids(wanted[state != "same"], before, codes)
     order = [*SERIES, "published"]
     rows = pd.concat([before, news][before.empty :]).sort_values(order, kind="stable", ignore_index=True)
@@ -299,18 +290,19 @@ def _with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) ->
     """New rows with keys that say their source, IN-RU-total-2024-imf-a; the next letter for the next print of a period."""
     if news.empty:
         return news
-    span = ["period_start", "period_end"]
-    periods = news[span].drop_duplicates()
-    periods["code"] = [*map(curation.period_code, periods["period_start"], periods["period_end"])]
-    period = news[span].merge(periods, how="left")["code"].set_axis(news.index)
+    by_period = news.groupby(["period_start", "period_end"])["flow"]
+    period = by_period.transform(lambda rows: curation.period_code(*rows.name))
     stem = news["reporter"].map(code) + "-" + news["partner"].map(code) + "-" + news["flow"]
     stem += "-" + period + "-" + news["source"]
-    printed = before["figure_id"].str.replace(r"-[a-z]+$", "", regex=True).value_counts()
+    prints = before["figure_id"].str.extract(r"^(.*)-([a-z]+)$")
+    # The place of the last letter, not how many there are: one in between may have been read anew.
+    places = {text: reduce(lambda n, one: 26 * n + ord(one) - 96, text, 0) for text in prints[1].unique()}
+    printed = prints[1].map(places).groupby(prints[0]).max()
     place = stem.map(printed).fillna(0).astype("int64") + stem.groupby(stem).cumcount()
     return news.assign(figure_id=stem + "-" + place.map(curation.letter_of).astype("str"))
 
 
-def _written(wanted: pd.DataFrame, state: pd.Series) -> list[Written]:
+def _written(wanted: pd.DataFrame, state: np.ndarray) -> list[Written]:
     """What is written of each pair, and its first and last period: a year, else a month."""
     start, end = wanted["period_start"], wanted["period_end"]
     whole = (start.dt.month == 1) & ((end - start).dt.days > 360)
@@ -337,13 +329,13 @@ def fetch_pair(question: Question, desk: Desk) -> tuple[list[Written], list[str]
     """Fetch a pair, the reporter's trade with the world and the partner's own view; what was written, and what lacks."""
     own, other = question.reporters[0].name, (question.partners or ())[-1].name
     answer = _fetch(question, desk)
-    seen = answer.observations.query("reporter != partner")
+    seen = answer.observations[answer.observations["reporter"] != answer.observations["partner"]]
     by_pair = {(str(one), str(to)): rows for (one, to), rows in seen.groupby(["reporter", "partner"])}
     if (own, other) not in by_pair:
         span = f"{observations.FREQUENCIES[question.freq]} {question.years[0]}–{question.years[-1]}"
         said = "; ".join([f"{question.source}: {own}–{other}, {span}", *answer.notes[:3]])
         raise NothingThere(f"{PUBLISHERS[question.source].title}: found nothing, expected {said}")
-    rows, notes = figures_of(replace(answer, observations=seen), desk.today)
+    rows, notes = figures_of(answer._replace(observations=seen), desk.today)
     notes += [gap for pair, rows in by_pair.items() for gap in _gaps_of(question, *pair, rows)]
     with_all = (own, economies()[0].name)
     written = append(rows) + [Written(*with_all, (0, 0, 0))] * (with_all not in by_pair)

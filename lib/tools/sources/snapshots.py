@@ -157,9 +157,9 @@ class Desk:
         if kept and (self.offline or request.lasting or age <= (self.max_age or timedelta(-1))):
             try:
                 return read(_read_body(self.store, kept), kept.url), first_of(self.store, kept)
-            except UserError:
+            except UserError as error:
                 if self.offline:
-                    raise
+                    raise UserError(f"{error}; without --offline it is asked for anew") from None
         if self.offline:
             raise UserError(f"offline: no snapshot of {request.url}; run once without --offline")
         hint = f" (--offline uses the snapshot of {kept.day})" if kept else ""
