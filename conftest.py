@@ -3,10 +3,11 @@
 import functools
 import gc
 import os
+import py_compile
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,12 @@ from xdist.scheduler import LoadScopeScheduling
 
 from lib.tools.run import freshness, kernels
 
-sys.dont_write_bytecode = False  # many containers forbid it; compiled once, all workers start faster
+# Many containers forbid to keep what is compiled; compiled once, also what is imported already, all workers start faster.
+sys.dont_write_bytecode = False
+for module in [*sys.modules.values()]:
+    if (kept := getattr(module, "__cached__", None)) and not os.path.exists(kept):  # noqa: PTH110
+        with suppress(OSError):
+            py_compile.compile(str(module.__file__))
 
 # From it jsonschema, where JupyterLab is installed, builds a grammar of addresses, which takes a second.
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sampling import dear
 
 from lib import figures as fig
 from lib.errors import UserError
@@ -85,6 +86,7 @@ def test_nothing_is_usable_that_is_not_there():
     assert not (ALL["level_usable"] & ALL["last_resort"]).any()
 
 
+@dear
 @given(
     day=st.dates(date(2003, 1, 1), date(2026, 6, 30)),
     number=st.integers(0, 10**6),

@@ -5,6 +5,7 @@ import re
 import subprocess
 import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -27,6 +28,7 @@ LOCK_FILES = {
 Problems = list[str]
 
 
+@cache
 def tracked_files() -> list[Path]:
     """The files that git tracks and that are there."""
     try:
@@ -37,6 +39,7 @@ def tracked_files() -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
+@cache
 def read_text(path: Path) -> str | None:
     try:
         return path.read_text(encoding="utf-8")

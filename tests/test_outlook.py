@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from cells import made
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from sampling import exhaustive, some
+from sampling import dear, exhaustive, some
 from simulation import simulated
 
 from lib import evidence, goals, outlook, reference
@@ -128,7 +128,7 @@ def test_readings_keep_their_order(case, without):
     assert odds["average"] <= odds["mean_of_rates"]
 
 
-@settings(max_examples=15, deadline=None)
+@dear
 @given(st.integers(-30, 60), st.integers(1, 12), st.sets(st.sampled_from(PIECES)))
 def test_readings_keep_their_order_for_any_goal(percent, years, without):
     case = HARBIN_TODAY.model_copy(update={"goal": f"{percent} %", "deadline": 2012 + years})

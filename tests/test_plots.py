@@ -367,7 +367,7 @@ def test_the_style_keeps_bold_titles_on_the_left_without_frames():
 @exhaustive
 def test_every_flow_can_be_drawn():
     flows = fig.load_figures()[["reporter", "partner", "flow"]].drop_duplicates().to_dict("records")
-    for flow in some(flows, 4):
+    for flow in some(flows, 8):
         case = FlowCase.check(flow)
         family = [case, *outlook.lineage(case)]
         counts = made("01", "counts", record=pd.concat([m.vintage() for m in family], ignore_index=True))

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from sampling import dear
 
 from lib import figures as fig
 from lib import series
@@ -263,7 +264,7 @@ RATES = yuan({2007: 7.6, 2008: 6.9, 2009: 6.8, 2010: 6.8, 2011: 6.5})  # 2012 ha
 PLAIN = ["value_mn", "grade", "low_mn", "high_mn", "sources"]
 
 
-@settings(max_examples=12)
+@dear
 @given(rows=st.lists(FIGURE, min_size=1, max_size=7), seed=st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_matter(rows, seed):
     mixed = rows.copy()
@@ -272,7 +273,7 @@ def test_the_order_of_the_rows_does_not_matter(rows, seed):
     pd.testing.assert_frame_equal(left, right)
 
 
-@settings(max_examples=12)
+@dear
 @given(rows=st.lists(FIGURE, min_size=1, max_size=6), worse=FIGURE)
 def test_a_worse_candidate_never_changes_the_choice(rows, worse):
     """A further figure either becomes the choice of a year itself or leaves the choice where it was."""
@@ -285,7 +286,7 @@ def test_a_worse_candidate_never_changes_the_choice(rows, worse):
     pd.testing.assert_frame_equal(after.loc[kept, columns], before.loc[after.index[kept], columns])
 
 
-@settings(max_examples=12)
+@dear
 @given(rows=st.lists(FIGURE, min_size=1, max_size=6), power=st.sampled_from([10.0, 100.0]))
 def test_the_choice_does_not_depend_on_the_size_of_the_flow(rows, power):
     larger = [row | {"value": round(row["value"] * power, 6)} for row in rows]
@@ -295,7 +296,7 @@ def test_the_choice_does_not_depend_on_the_size_of_the_flow(rows, power):
         assert right[column].to_list() == pytest.approx((left[column] * power).to_list(), rel=1e-9)
 
 
-@settings(max_examples=12)
+@dear
 @given(rows=st.lists(FIGURE, min_size=1, max_size=6))
 def test_each_year_has_one_choice_and_it_comes_first(rows):
     found = pd.DataFrame(series.offers(record(*rows), "USD", RATES), columns=series.Level._fields)
@@ -305,7 +306,7 @@ def test_each_year_has_one_choice_and_it_comes_first(rows):
     assert found["grade"].map(series.GRADES.index).groupby(found["year"]).is_monotonic_increasing.all()
 
 
-@settings(max_examples=8)
+@dear
 @given(day=st.dates(pd.Timestamp("2006-01-10").date(), pd.Timestamp("2026-11-24").date()))
 @pytest.mark.parametrize("reporter", ["China", "Heilongjiang"])
 def test_nothing_published_later_enters(day, reporter):

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from statsmodels.datasets import nile
 
 from lib.analysis import trends
 
@@ -13,6 +12,8 @@ from lib.analysis import trends
 @pytest.fixture(scope="module")
 def flow() -> np.ndarray:
     """Volume of the Nile at Aswan 1871–1970."""
+    from statsmodels.datasets import nile
+
     return nile.load_pandas().data["volume"].to_numpy()
 
 

@@ -54,7 +54,7 @@ def policy_view() -> policies.View:
 @exhaustive
 @pytest.mark.parametrize("day", ["2009-06-30", "2014-04-15", "2026-11-24"])
 def test_every_flow_of_the_record_gives_numbers_or_none(day):
-    for flow in some(flows(), 4):
+    for flow in some(flows(), 7):
         case = case_of(flow, day)
         if case is None:
             continue
