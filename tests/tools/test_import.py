@@ -784,6 +784,17 @@ def test_a_file_that_would_burst_is_refused(body: bytes, message: str, tmp_path:
         look(tmp_path, body)
 
 
+def test_a_workbook_with_a_password_is_said_to_have_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    import python_calamine
+
+    def locked(_: Any) -> None:
+        raise python_calamine.PasswordError("Workbook is password protected")
+
+    monkeypatch.setattr(python_calamine, "load_workbook", locked)
+    with pytest.raises(UserError, match="found a workbook with a password, expected one without"):
+        read_table(old_book([["year", "exports"], [2020, 5.5]]), mapping(), "protected.xlsx")
+
+
 def test_a_panic_of_the_reader_of_old_workbooks_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     body = old_book([["year", "exports"], [2020, 5.5]])
     listed = b"\x85\0" + struct.pack("<H", 13)

@@ -333,6 +333,8 @@ def _read_workbook(body: bytes, where: str) -> tuple[Rows, dict[str, Any]]:
             return {one.name: _merged(one, where) for one in sheets}, {"notes": notes}
     except (UserError, KeyboardInterrupt, SystemExit, MemoryError):
         raise
+    except python_calamine.PasswordError:
+        raise refuse(where, "a workbook with a password", "one without") from None
     except BaseException as error:  # damaged workbooks raise whatever the many parts of a reader raise
         kind = "an old Excel file (.xls), which may be read when saved as .xlsx" if old else "a workbook"
         found = f"no workbook that can be read ({kind}: {str(error)[:200]})"
