@@ -20,7 +20,7 @@ INSTALLED = ("run", "site", "live", "test")
 """The groups that the README's test command installs."""
 
 # Packages that conda-forge knows under another name.
-PYPI_NAMES = {"matplotlib-base": "matplotlib"}
+PYPI_NAMES = {"matplotlib-base": "matplotlib", "python-fastjsonschema": "fastjsonschema"}
 
 
 def wanted(project: dict, *, lab: bool = True) -> dict[str, Requirement]:
