@@ -251,6 +251,8 @@ def _with_year_before(levels: Numbers) -> tuple[Numbers, Numbers]:
 
 
 def _unless_zero(levels: Numbers) -> Numbers:
+    if not (np.asarray(levels) == 0).any():  # as almost always
+        return levels
     return levels.where(levels != 0) if hasattr(levels, "where") else np.where(levels == 0, np.nan, levels)
 
 
