@@ -430,7 +430,7 @@ def test_a_table_that_a_kernel_was_forked_with_counts_as_opened(
 ) -> None:
     monkeypatch.delenv("TRADEGOALS_DATA")  # the server of kernels has read the tables of the repository
     kept = "from lib import figures, tables\nprint(tables._read_once.cache_info().currsize)"
-    asked = "from lib import cases, outlook\noutlook.of(cases.GoalCase());"  # as the server has rehearsed it
+    asked = "from lib import cases, outlook\noutlook.of(cases.GoalCase());"
     tiny.write(project / "notebooks", kept, "figures.load_goals_table(), figures.load_figures();", asked)
     names, known = [], []
     for kernel in (ORDINARY, warm_kernel):

@@ -22,13 +22,11 @@ import site
 import socket
 import sys
 import time
-import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
 PRELOAD = Path(__file__).with_name("preload.txt").read_text(encoding="utf-8")
 # What notebooks and kernels import. Not the inline backend: loaded outside a shell it shows no figure, ever.
@@ -187,35 +185,6 @@ def _import_library() -> None:
     loaders = vars(importlib.import_module("lib.figures"))
     for name in [name for name in loaders if name.startswith("load_")]:
         loaders[name]()
-    _rehearse()
-
-
-def _rehearse() -> None:
-    """Answer a goal and draw the answers, which are thrown away: code is slow the first time, and that is in each kernel.
-
-    What it remembers of files but for the tables is forgotten, so that a kernel opens, and tells of, what it needs.
-    """
-    from matplotlib.figure import Figure
-
-    from lib import cases, outlook, plots, show
-
-    def alone(figsize: Any, **look: Any) -> Any:  # pyplot would settle on how figures are shown
-        figure = Figure(figsize=figsize, **look)
-        return figure, figure.subplots()
-
-    case = cases.GoalCase()
-    with warnings.catch_warnings(action="ignore"), patch("matplotlib.pyplot.subplots", alone):
-        for asked in (case, case.today()):
-            found, series = outlook.of(asked), asked.series()
-            # No coverage under the fan: Arrow would read its scores in threads, and no process with threads is forked.
-            texts = asked.currency, asked.title(), "sources", "sureness"
-            plots.goal_fan(series, found.goal.path(), found.fan, *texts).savefig(io.BytesIO(), format="png")
-            show.readings(found.verdicts, found.chances, found.needed["needed"])
-            show.table(found.steps())
-    for name, module in list(sys.modules.items()):
-        if name.startswith("lib.") and name not in ("lib.tables", "lib.package"):
-            for each in list(vars(module).values()):
-                getattr(each, "cache_clear", int)()
 
 
 def _fingerprint(path: str) -> tuple[int, int] | None:
