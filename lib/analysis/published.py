@@ -1,5 +1,6 @@
 """What the record holds for a flow and the larger ones: coverage, conflicts, mirrors and revisions."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -61,11 +62,17 @@ def conflicts(known: pd.DataFrame, flow: str) -> pd.DataFrame:
     found = []
     for (pair, unit, *period), rows in by_period.items():
         levels, ids = [row.value_mn for row in rows], ", ".join(sorted(row.figure_id for row in rows))
-        spread, rounding = max(levels) / min(levels) - 1, sum(sorted(row.half for row in rows)[-2:])
+        spread = _beyond(max(levels), min(levels))
+        rounding = sum(sorted(row.half for row in rows if row.value)[-2:])
         if spread > rounding + 1e-9:
             found.append((pair, unit, len(rows), ids, *period, min(levels), max(levels), spread))
     table = _table(found, ["pair", "unit", "prints", "figure_ids"], ["low", "high", "spread"])
     return table.sort_values("spread", ascending=False, ignore_index=True)
+
+
+def _beyond(level: float, other: float) -> float:
+    """How far one level is above another, a fraction; something is endlessly far above nothing."""
+    return level / other - 1 if other else math.inf if level else 0.0
 
 
 def mirrors(known: pd.DataFrame) -> pd.DataFrame:
@@ -104,7 +111,7 @@ def revisions(known: pd.DataFrame) -> pd.DataFrame:
         released = str(row.known_from.year) if row.published or pd.notna(row.known_by) else "undated"
         of = row.figure_id, row.pair, row.flow, released, before.figure_id, row.period_start, row.period_end
         rounding = row.half + before.half + growing
-        found.append((*of, implied, before.value_mn, implied / before.value_mn - 1, rounding))
+        found.append((*of, implied, before.value_mn, _beyond(implied, before.value_mn), rounding))
     words = ["figure_id", "pair", "flow", "released", "before"]
     return _table(found, words, ["implied", "printed", "revision", "rounding"])
 

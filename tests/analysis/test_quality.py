@@ -1,6 +1,7 @@
 """The quality report of a flow: what each table says, for every flow, and where there is nothing to say."""
 
 import cells
+import numpy as np
 import pandas as pd
 import pytest
 from sampling import exhaustive, some
@@ -58,6 +59,21 @@ def test_conflicts_are_prints_that_rounding_cannot_explain():
     assert found["figure_ids"].tolist() == ["a, b"]
     assert found.loc[0, "spread"] == pytest.approx(33.4 / 29 - 1)
     assert found.loc[0, ["pair", "low", "unit"]].to_list() == ["China–Russia", 29_000, "USD mn"]
+
+
+def test_something_is_endlessly_far_from_nothing():
+    known = made(
+        figure(0.0, "2006"),
+        figure(29.0, "2006", publisher="B"),
+        figure(0.0, "2018"),
+        figure(0.0, "2018", publisher="B"),
+        figure(0.0, "2023", publisher="A"),
+        figure(11.0, "2023", publisher="A", published="2024-06-01"),
+    )
+    found = published.conflicts(known, "total")
+    assert found["figure_ids"].tolist() == ["a, b", "e, f"]
+    assert np.isposinf(found["spread"]).all()
+    assert np.isposinf(published.revisions(known).set_index("figure_id").loc["f", "revision"])
 
 
 def test_mirrors_compare_the_same_goods_from_both_sides():
