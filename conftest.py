@@ -134,9 +134,8 @@ def start_server() -> Callable[[], str]:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Start the server before the workers of a default run: the paths of kernels, which they inherit, begin with its own."""
     config = session.config
-    if hasattr(config, "workerinput"):
-        return
-    if config.args_source is pytest.Config.ArgsSource.TESTPATHS and config.getoption("numprocesses", None):
+    is_default = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if is_default and config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         start_server()
         os.environ[SHARED] = os.environ["JUPYTER_PATH"].partition(os.pathsep)[0]
 

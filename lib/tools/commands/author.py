@@ -269,9 +269,8 @@ def _check_name(name: str) -> None:
 
     stems = (path.stem for path in notebooks_dir().glob("*.ipynb"))
     known = {other[:2]: other for other in (*matrix.NOTEBOOKS, *matrix.ON_REQUEST, *stems)}
-    free = next(
-        f"{n}" for n in range(20, 100) if f"{n}" not in known
-    )  # lower ones tell the collection's story
+    # From 20 on: lower ones tell the collection's own story.
+    free = next(f"{n}" for n in range(20, 100) if f"{n}" not in known)
     if not re.fullmatch(r"[0-9]{2}(_[a-z0-9]+)+", name):
         form = f"two digits and the question in lower case, such as {free}_did_exports_keep_up"
         raise UserError(f"name: found {quote(name)}, expected {form}")

@@ -418,9 +418,8 @@ def choose(asked: Any, out: Path, select: Callable[[], Chosen], keep: bool = Tru
             make_folder_below(out, path.parent)
             plan = {"runs": list(map(asdict, runs)), "left_out": left_out, "known": sources.known}
             write_atomically(path, json.dumps(plan))
-            for old in sorted(path.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime)[
-                :-KEPT_PLANS
-            ]:
+            by_age = sorted(path.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime)
+            for old in by_age[:-KEPT_PLANS]:
                 old.unlink(missing_ok=True)
     return (runs, left_out), sources
 

@@ -230,9 +230,8 @@ def _ask(
     finally:
         os.close(handle)
     line.settimeout(None)
-    select(
-        [line], [], [], PATIENCE_SECONDS
-    )  # it listens: who calls before is heard a tenth of a second later
+    # Until it listens: who calls before is heard a tenth of a second later.
+    select([line], [], [], PATIENCE_SECONDS)
     return _Kernel(line, int(answer))
 
 

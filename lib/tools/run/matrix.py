@@ -123,9 +123,8 @@ def _shaped(level: str, content: Any) -> tuple[dict[str, Any], list[str]]:
 
 # --- from runs.yml to runs ---
 
-LONGEST_SLUG = (
-    120  # most file systems take names of 255 bytes; temporary files beside a folder need some of them
-)
+# Most file systems take names of 255 bytes; temporary files beside a folder need some of them.
+LONGEST_SLUG = 120
 MOST_RUNS = 1_000_000
 
 
