@@ -117,10 +117,16 @@ def _months() -> tuple[dict[str, int], re.Pattern[str]]:
         for number, name in Locale(language).months[form][width].items():
             if not name[0].isdigit():
                 found.setdefault(name.casefold().rstrip("."), number)
-    names = "|".join(map(re.escape, sorted(found, key=len, reverse=True)))
-    return found, re.compile(
-        rf"(?<![^\W\d_])({names})(?![^\W\d_])\.?|(\d{{1,2}})月|(?<!\d)(\d{{1,2}})(?=[-–至]\d{{1,2}}月)"
-    )
+    in_figures = r"\.?|(\d{1,2})月|(?<!\d)(\d{1,2})(?=[-–至]\d{1,2}月)"
+    return found, re.compile(_ALONE.format(_any_of(found)) + in_figures)
+
+
+_ALONE = r"(?<![^\W\d_])({})(?![^\W\d_])"
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """A pattern of words, the longer before what they contain."""
+    return "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
 
 
 def _in_digits(text: str) -> str:
@@ -200,33 +206,31 @@ def as_period(text: str, axis: Period, freq: str, october: dict[str, str]) -> st
     """
     if not (said := october.get(text, text)) and text:
         raise ValueError("January as 01 or October as 10: stored as a number it may be either")
+    if freq == "Q":  # of two columns
+        said = re.sub(r"^(\d{4}) ([1-4])$", r"\1-Q\2", said)
     kinds = read_period(said)
     if freq == "A" and ({*kinds} & {"F", "f"} or ("A" in kinds and axis.fiscal and not axis.format)):
         return _fiscal(said, kinds, axis)
     if axis.format:
-        found = kinds.get("D", "") if said[4:5] == "-" else ""  # of a workbook's day
+        kinds = {"D": kinds["D"]} if "D" in kinds and said[4] == "-" else {}  # as a workbook has it
         with suppress(ValueError):
             day = datetime.strptime(WORDS["flag_behind"].sub("", said), axis.format).date()
-            found = (day.replace(year=axis.year) if axis.year else day).isoformat()
-    elif freq == "Q" and (match := re.fullmatch(r"(\d{4}) ([1-4])", said)):
-        found = f"{match[1]}-Q{match[2]}"
-    elif freq == "M" and "M" not in kinds and "m" in kinds and axis.year:
-        found = f"{axis.year}-{kinds['m']}"
-    else:
-        found = kinds.get(freq) or kinds.get("D", "")
+            kinds["D"] = (day.replace(year=axis.year) if axis.year else day).isoformat()
+    elif "m" in kinds and axis.year:
+        kinds = {"M": f"{axis.year}-{kinds['m']}"} | kinds
+    with suppress(KeyError, ValueError):  # there is no 30 February
+        day = date.fromisoformat(kinds["D"])
+        kinds = {"A": f"{day:%Y}", "Q": f"{day:%Y}-Q{(day.month + 2) // 3}", "M": f"{day:%Y-%m}"} | kinds
+    found = kinds.get(freq, "")
     if found and not FIRST_YEAR <= int(found[:4]) <= LAST_YEAR:
         raise ValueError(f"a year from {FIRST_YEAR} to {LAST_YEAR}")
-    if len(found) == 10:
-        found, said = "", found
-        with suppress(ValueError):  # there is no 30 February
-            day = date.fromisoformat(said)
-            return {"A": f"{day:%Y}", "Q": f"{day:%Y}-Q{(day.month + 2) // 3}", "M": f"{day:%Y-%m}"}[freq]
     if found or axis.others == "skip":
         return found
-    if "m" in kinds and not axis.format:
+    if axis.format:
+        raise ValueError(f"a period like {axis.format}")
+    if "m" in kinds:
         raise ValueError("`year`, such as 2024", f"months without their year, such as {quote(text)}", "year")
-    words = f"a {FREQUENCIES[freq].replace('annual', 'year').replace('ly', '')}"
-    raise ValueError(f"a period like {axis.format}" if axis.format else words)
+    raise ValueError(f"a {FREQUENCIES[freq].replace('annual', 'year').replace('ly', '')}")
 
 
 def _fiscal(text: str, kinds: dict[str, str], axis: Period) -> str:
@@ -273,33 +277,40 @@ def read_place(text: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=2)
+def _place_words(names: tuple[str, ...]) -> re.Pattern[str]:
+    """A pattern of the names of places that a title may have in its midst; those in letters stand alone there."""
+    letters = [name for name in names if name.isascii() and len(name) > 3]
+    others = [name for name in names if not name.isascii() and len(name) > 1]
+    return re.compile(f"{_ALONE.format(_any_of(letters))}|{_any_of(others)}")
+
+
 def places_in(title: str) -> dict[str, str]:
     """The places that a title names, in order, each with what stands before it."""
     plain = title.casefold().replace("_", " ")
     plain = fold(re.sub(r"(доллар\w*|долл\w*\.?) сша|u\.?s\.?[ -]dollars?|us\$", " ", plain))
-    spans = []
-    for word, name in (_translations() | spoken.places()).items():
-        if len(word) > (3 if word.isascii() else 1) and name != "World" and (at := plain.find(word)) >= 0:
-            end = at + len(word)
-            goes_on = plain[end : end + 1].isalpha() and word[-1].isascii()
-            if not goes_on and not (plain[at - 1 : at].isalpha() and word[0].isascii()):
-                spans.append((at, -end, name))
-    found, past = dict[str, str](), 0
-    for at, end, name in sorted(spans):  # of two that begin at one place the longer
-        if at >= past:
-            found.setdefault(name, plain[:at])
-            past = -end
+    known = {word: name for word, name in (_translations() | spoken.places()).items() if name != "World"}
+    found = dict[str, str]()
+    for one in _place_words(tuple(known)).finditer(plain):
+        found.setdefault(known[one[0]], plain[: one.start()])
     return found
 
 
 # --- units ---
 
 
-def is_unit(text: str, name: str) -> bool:
-    """Whether a text of a column is a unit, or a power of ten as SDMX writes it."""
-    name = name.casefold()
-    if WORDS["scale"].search(name) and re.fullmatch(r"\d{1,2}|units?", text.casefold()):
-        return True
+def read_scale(text: str) -> tuple[str, int | None]:
+    """Return what `read_unit` does, for a column of units also of a power of ten as SDMX writes it, such as 6 or Units."""
     currency, ten = read_unit(text)
-    of_units = bool(currency and WORDS["unit"].search(name))
+    if ten is None and re.fullmatch(r"\d{1,2}|units?", text.casefold()):
+        ten = int(text) if text.isdigit() else 0
+    return currency, ten
+
+
+def is_unit(text: str, name: str) -> bool:
+    """Whether a text of a column of some name is a unit."""
+    (currency, ten), about = read_unit(text), name.casefold()
+    if WORDS["scale"].search(about) and read_scale(text)[1] is not None:
+        return True
+    of_units = bool(currency and WORDS["unit"].search(about))
     return len(text) < 40 and read_flow(text) is None and (ten is not None or of_units)

@@ -13,8 +13,8 @@ from lib.errors import quote
 from lib.spoken import fold
 from lib.tools.sources.cells import WORDS, is_nothing, is_number, read_period
 from lib.tools.sources.client import refuse
-from lib.tools.sources.grids import Table
 from lib.tools.sources.reader import joined, spread
+from lib.tools.sources.tables import Table
 
 Said = dict[str, Any]
 """Part of a mapping, as its file would have it."""
@@ -102,7 +102,7 @@ class Layout:
         if alone and (not beside.any() or self.number[row, beside].any() or not self.year[row, places].all()):
             return False
         values = np.flatnonzero(self.number[row + 1 :, places].any(axis=1))
-        if not len(values) or (alone and self.columns_of_periods(row + 1)):
+        if not len(values) or (alone and self.columns_of(self.whole, row + 1)):
             return False
         below = slice(row + 1 + values[0], row + 31)
         filled, figures = self.filled[below, places], (self.figure & ~self.dated)[below, places]
@@ -124,12 +124,12 @@ class Layout:
             if self.part[lower, numbers].all():
                 self.period_rows = [row, lower]
         self.numbers = numbers
+        beside = list[int]()
         if self.part[row, numbers].all():
-            self.period_columns = [p for p in self.columns_of_periods(self.first) if p < numbers[0]][:1]
+            beside = self.columns_of(self.whole, self.first)
         elif self.year[row, numbers].all() and len(self.period_rows) == 1:
-            rows = self.first + np.flatnonzero(self.filled[self.first :].sum(axis=1) > 1)
-            named = np.flatnonzero(self.part[rows, : numbers[0]].sum(axis=0) > 0.9 * len(rows))
-            self.period_columns = named.tolist()[:1]
+            beside = self.columns_of(self.part, self.first)
+        self.period_columns = [place for place in beside if place < numbers[0]][:1]
 
     def is_level(self, number: int, start: int) -> bool:
         """Whether a row above the names says something of the columns from one on."""
@@ -141,13 +141,12 @@ class Layout:
         several = (self.number | self.whole).sum(axis=1) > 1
         beside = self.number.any(axis=1) & self.whole.any(axis=1) & several
         start = int(beside.argmax()) if beside.any() else len(self.text)
-        columns = self.columns_of_periods(start) if beside.any() else []
+        columns = self.columns_of(self.whole, start) if beside.any() else []
         if not columns:
             many = self.number.sum(axis=1)
             mixed = np.flatnonzero((many > 0) & (many < self.filled.sum(axis=1)))
             start = next((int(row) for row in mixed if row), len(self.text))
-            rows = start + np.flatnonzero(self.filled[start:].any(axis=1))
-            columns = np.flatnonzero(self.part[rows].sum(axis=0) > 0.5 * len(rows)).tolist()
+            columns = self.columns_of(self.part, start)
         while columns and start and self.year[start - 1, columns[0]]:
             start -= 1  # a row without a number, or with one that is none
         self.first = start
@@ -163,11 +162,11 @@ class Layout:
         free = {*np.flatnonzero(numeric).tolist()} - {*self.period_columns}
         self.numbers = sorted(place for place in free if not WORDS["scale"].search(header[place]))
 
-    def columns_of_periods(self, first: int) -> list[int]:
-        """Columns in which most of what stands are periods, the likeliest first."""
+    def columns_of(self, kind: Any, first: int) -> list[int]:
+        """Columns in which most of what stands is of a kind (`whole` or `part`), the likeliest first."""
         rows = first + np.flatnonzero(self.filled[first:].sum(axis=1) > 1)
-        many, whole = self.filled[rows].sum(axis=0), self.whole[rows].sum(axis=0)
-        found = np.flatnonzero((many > 0) & (whole >= 0.6 * many)).tolist()
+        many, good = self.filled[rows].sum(axis=0), kind[rows].sum(axis=0)
+        found = np.flatnonzero((many > 0) & (good >= 0.6 * many)).tolist()
         named = [bool(first and WORDS["period"].search(text.casefold())) for text in self.text[first - 1]]
         return sorted(found, key=lambda place: (not named[place], -many[place], place))
 

@@ -15,11 +15,11 @@ from lib.errors import UserError, nearest, quote, shown_path, some
 from lib.tools.sources import cells
 from lib.tools.sources.cells import WORDS, is_number, places_in, read_flow, read_place
 from lib.tools.sources.client import refuse
-from lib.tools.sources.grids import Table, read_file, read_tables
 from lib.tools.sources.layout import Layout, Said, Spot
 from lib.tools.sources.mapping import Mapping, Period, checked, unit_in_words
 from lib.tools.sources.publishers import PUBLISHERS
 from lib.tools.sources.reader import Observed, Reader, UnclearError
+from lib.tools.sources.tables import Table, read_file, read_tables
 
 PARTIES = {
     "reporter": "found none in the table, expected whose trade this is",
@@ -164,16 +164,14 @@ class _Look:
 
     def parties(self) -> Said:
         """Where reporter and partner stand; one that is asked for counts as World meanwhile."""
-        columns, found = self.columns_of_places(), Said()
+        spots, found = self.spots_of_places(), Said()
+        roles = [self.role(spot) for spot in spots]
         for name in PARTIES:
-            if own := [spot for spot in columns if self.role(spot) == name]:
-                found[name] = self.party(name, own[0])
-        for spot in self.rows:
-            missing = [name for name in ("partner", "reporter") if name not in found]
-            if role := self.role_of_row(spot, missing):
-                found[role] = self.party(role, spot)
+            if name in roles:
+                found[name] = self.party(name, spots[roles.index(name)])
         found = {name: {"is": self.given[name]} for name in PARTIES if name in self.given} | found
-        free = sorted((spot for spot in columns if not self.role(spot)), key=lambda spot: spot.place)
+        free = [spot for spot, role in zip(spots, roles, strict=True) if not role]
+        free.sort(key=lambda spot: ("row" in spot.axis, spot.place))
         for name in PARTIES:
             if name not in found and len(free) > (name == "reporter" and "partner" not in found):
                 found[name] = self.party(name, free.pop(0))
@@ -181,17 +179,20 @@ class _Look:
         self.questions |= {name: words for name, words in PARTIES.items() if name not in found}
         return {name: {"is": "World"} for name in PARTIES} | found
 
-    def columns_of_places(self) -> list[Spot]:
-        """Columns that name places, or one that was given; of those that name the same the likelier alone."""
-        likely = list[tuple[float, bool, Spot]]()
-        for spot in self.columns:
-            looks = len(spot.texts) <= 50 and not any(map(self.place, spot.texts))
+    def spots_of_places(self) -> list[Spot]:
+        """Columns, of those that name the same the likelier, then rows that name places, or one that was given."""
+        likely, rows = list[tuple[float, bool, Spot]](), list[Spot]()
+        given = {*map(self.given.get, PARTIES)}
+        for spot in [*self.columns, *self.rows]:
+            across = "row" in spot.axis
+            looks = across or (len(spot.texts) <= 50 and not any(map(self.place, spot.texts)))
             about = {text: self.only_place(text) for text in spot.texts if looks}
-            self.about |= about if len({*about.values()} - {""}) > 1 else {}
+            self.about |= about if across or len({*about.values()} - {""}) > 1 else {}
             names = [*map(self.place, spot.texts)]
             share = sum(map(bool, names)) / len(names)
-            given = {*names} & {*map(self.given.get, PARTIES)} - {"World"}
-            if given or share >= (0.25 if len(names) > 4 else 0.5):
+            if across:
+                rows += [spot] * (len({*names} - {""}) > 1 or bool({*names} & given))
+            elif {*names} & given - {"World"} or share >= (0.25 if len(names) > 4 else 0.5):
                 likely.append((-share, spot.is_code(), spot))
         kept = [spot for *_, spot in sorted(likely, key=lambda one: one[:2])]
 
@@ -199,7 +200,7 @@ class _Look:
             pairs = {(row[spot.place], row[other.place]) for row in self.at.data}
             return all(self.place(one) == self.place(beside) for one, beside in pairs)
 
-        return [spot for n, spot in enumerate(kept) if not any(same(spot, one) for one in kept[:n])]
+        return [spot for n, spot in enumerate(kept) if not any(same(spot, one) for one in kept[:n])] + rows
 
     def only_place(self, text: str) -> str:
         """The place beside the reporter that a name is about, such as "To Russia"; blank for none or several."""
@@ -212,20 +213,12 @@ class _Look:
         return found or (text if text in map(self.given.get, PARTIES) else "")
 
     def role(self, spot: Spot) -> str:
-        """Which party a column names: by its own name, or since it holds the place that was given."""
-        name, known = spot.axis["column"].casefold(), {*map(self.place, spot.texts)} - {""}
+        """Which party a column or row names: by its own name, or since it holds the place that was given; blank for either."""
+        name, known = str(spot.axis.get("column", "")).casefold(), {*map(self.place, spot.texts)} - {""}
         by_name = [role for role in PARTIES if WORDS[role].search(name)]
-        return [*by_name, *(role for role in ("partner", "reporter") if self.given.get(role) in known), ""][0]
-
-    def role_of_row(self, spot: Spot, missing: list[str]) -> str:
-        """Which of the parties that are missing a row names, such as one with a column for each partner."""
-        self.about |= {text: self.only_place(text) for text in spot.texts}
-        known = [name for name in map(self.place, spot.texts) if name]
-        for role in missing:
-            if self.given.get(role) in known or (len({*known}) > 1 and role not in self.given):
-                return role
-        several = len({*known}) > 1 and "partner" in missing and self.given["partner"] != "World"
-        return "partner" if several else ""  # it is asked for
+        by_place = [role for role in ("partner", "reporter") if self.given.get(role) in known]
+        across = "row" in spot.axis and self.given.get("partner", "World") != "World"  # it is asked for
+        return [*by_name, *by_place, *["partner"] * across, ""][0]
 
     def party(self, role: str, spot: Spot) -> Said:
         """Texts that name places, as an axis; where one was given, its alone."""

@@ -15,8 +15,8 @@ from lib.figures import FLOWS
 from lib.tools.sources import cells, observations
 from lib.tools.sources.cells import Marks, read_period
 from lib.tools.sources.client import refuse
-from lib.tools.sources.grids import Grid, Table, read_tables, table_of
 from lib.tools.sources.mapping import Mapping, ValueColumn, listed, to_unit
+from lib.tools.sources.tables import Grid, Table, read_tables, table_of
 
 Observed = tuple[pd.DataFrame, list[str]]
 """Observations as `observations.check` gives them, their snapshot not known yet; and notes."""

@@ -24,7 +24,7 @@ from lib.figures import FLOWS
 from lib.research.files import locked, make_folder, write_atomically
 from lib.series import exchange_rates
 from lib.tools import curation
-from lib.tools.sources import coded, covariates, gacc, grids, observations
+from lib.tools.sources import coded, covariates, gacc, observations, tables
 from lib.tools.sources.client import NothingThere, QuotaUsed, Request, Snapshot, answer_to, refuse
 from lib.tools.sources.mapping import Mapping, to_yaml
 from lib.tools.sources.observations import Question, name_gaps, periods_of
@@ -147,7 +147,7 @@ def read_import(
     table: Path, mapping: Mapping | None, desk: Desk, observed: Observed | None = None
 ) -> tuple[Fetched, Snapshot, bytes]:
     """Read a table by a mapping, or as it was read already, or a page of China's customs; with its record and content for `keep`."""
-    body, where = grids.read_file(table), shown_path(table)
+    body, where = tables.read_file(table), shown_path(table)
     source, base, stated = "gacc", PUBLISHERS["gacc"].base, ""
     if mapping:
         source, base, stated = mapping.source, mapping.url, str(mapping.published or "")
