@@ -770,6 +770,7 @@ def test_blank_rows_that_programs_write_below_a_table_are_none(tmp_path: Path) -
         (repeating(99_999, columns=9_999), "repeated up to 100000 rows and 19998 columns"),
         (repeating(1, below='<table:table-row table:number-rows-repeated="+99999999"/>' + "<table:table-row><table:table-cell office:value-type='float' office:value='1'/></table:table-row>"), "repeated up to 1100004 rows"),
         (sheet_of('<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'), "a cell in row 1048576 and column 16384"),
+        (sheet_of("<row r = '1048576'><c s='>' r='xfd1048576'><v>1</v></c></row>"), "a cell in row 1048576 and column 16384"),
         (sheet_of('<row r="99999999999999999999"><c r="A99999999999999999999"><v>1</v></c></row>'), "a cell in row"),
         (sheet_of('<row r="2"><c r="A2"><v>1</v></c></row><row r="2"><c r="A2"><v>2</v></c></row>'), "two rows with the number 2"),
         (b'<!DOCTYPE a [<!ENTITY b "c">]><a><d>&b;</d></a>', "defines entities|cannot be read"),

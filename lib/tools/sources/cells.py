@@ -63,9 +63,6 @@ def without_flag(text: str) -> str:
 
 def read_number(text: str, marks: Marks) -> tuple[float, str]:
     """Return the number of a text (`text_of`) and its flag in lower case; a ValueError of what was expected for none."""
-    plain = text.isascii() and text.replace(".", "", 1).isdigit()
-    if plain and marks.decimal == "." and marks.thousands != ".":
-        return float(text), ""
     parts = WORDS["number"].fullmatch(text)
     whole, point, rest = (parts["body"] if parts else "").strip().partition(marks.decimal)
     for mark in (marks.thousands, " ", "'", "’"):
@@ -253,8 +250,6 @@ def _fiscal(text: str, kinds: dict[str, str], axis: Period) -> str:
 def read_flow(text: str) -> str | None:
     """Return total, export or import; blank for what is none of them, such as a balance; None without a word for a flow."""
     plain = text.casefold().strip()
-    if found := {"x": "export", "m": "import", "exp": "export", "imp": "import", "total": "total"}.get(plain):
-        return found
     if WORDS["no_flow"].search(plain):
         return ""
     both = [flow for flow in ("export", "import") if WORDS[flow].search(plain)]

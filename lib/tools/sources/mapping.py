@@ -162,7 +162,7 @@ TENS = {0: "", 3: "th", 4: "万", 5: "lakh", 6: "mn", 7: "crore", 8: "亿", 9: "
 
 def unit_in_words(currency: str, ten: int) -> str:
     """Return a unit as `to_unit` reads it."""
-    return f"{currency} {TENS.get(ten) or ('1' + '0' * (ten - 12) + ' trillion' if ten else '')}".strip()
+    return f"{currency} {TENS.get(ten, '1' + '0' * ten)}".strip()
 
 
 def parse_mapping(content: bytes, where: str) -> Mapping:

@@ -1,7 +1,6 @@
 """A table under its mapping, read into observations, strictly: what is not plain is refused, nothing is read in part."""
 
 import math
-import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple
@@ -250,14 +249,11 @@ class Reader:
         axis, own = self.axes.get("unit"), self.columns[number].value.unit
         if axis is None or axis.always is not None:
             return to_unit(own or text)
-        text = axis.names.get(text, text)
-        currency, ten = read_unit(text)
-        if ten is None and (currency or re.fullmatch(r"\d{1,2}|units?", text.casefold())):
-            ten = int(text) if text.isdigit() else 0
-        currency = currency or (to_unit(own)[0] if own else "")
-        if ten is None or not currency:
+        currency, ten = cells.read_scale(axis.names.get(text, text))
+        named = currency or (to_unit(own)[0] if own else "")
+        if not named or (ten is None and not currency):
             raise ValueError("a unit, or its name in `names`")
-        return currency, ten
+        return named, ten or 0
 
     def number(self, marks: Marks, text: str, exact: bool) -> tuple[float, str] | None:
         """Return the number of a text and its flag, or None where the mapping says that there is none."""

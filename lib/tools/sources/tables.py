@@ -476,7 +476,9 @@ def _merged(sheet: Any, where: str) -> list[list[Cell]]:
     return rows
 
 
-_PLACE = re.compile(rb'<(?:\w+:)?(?:row|c)\b[^<>]*?\br="([A-Z]*)(\d+)"')
+_PLACE = re.compile(  # in whichever quotes and case, as the reader takes them
+    rb"""<(?:\w+:)?(?:row|c)\b(?:[^<>"']|"[^"]*"|'[^']*')*?\sr\s*=\s*["']([A-Za-z]*)(\d+)"""
+)
 _BARE = re.compile(
     rb"<(?:\w+:)?f\b[^>]*?(?:/>|>[^<]*</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
 )
@@ -520,7 +522,7 @@ def _check_repeats(part: IO[bytes], where: str) -> None:
 
 
 def _check_places(text: bytes, where: str) -> None:
-    places = [(name[:9], int(number[:12])) for name, number in _PLACE.findall(text)]
+    places = [(name[:9].upper(), int(number[:12])) for name, number in _PLACE.findall(text)]
     if len({*(rows := [number for name, number in places if not name])}) < len(rows):
         number = Counter(rows).most_common(1)[0][0]
         raise refuse(where, f"two rows with the number {number}", "each once")
