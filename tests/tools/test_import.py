@@ -737,6 +737,15 @@ def sheet_of(xml: str) -> bytes:
     return buffer.getvalue()
 
 
+def renamed(body: bytes, old: str, new: str) -> bytes:
+    """A workbook of which a part has another name, wherever it is named."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(body)) as parts, zipfile.ZipFile(buffer, "w") as made:
+        for part in parts.namelist():
+            made.writestr(part.replace(old, new), parts.read(part).replace(old.encode(), new.encode()))
+    return buffer.getvalue()
+
+
 def repeating(rows: int, columns: int = 1, below: str = "") -> bytes:
     """An .ods whose one row of figures is said to be repeated, and what stands below it."""
     last = "</table:table-row></table:table>"
@@ -770,6 +779,8 @@ def test_blank_rows_that_programs_write_below_a_table_are_none(tmp_path: Path) -
         (repeating(99_999, columns=9_999), "repeated up to 100000 rows and 19998 columns"),
         (repeating(1, below='<table:table-row table:number-rows-repeated="+99999999"/>' + "<table:table-row><table:table-cell office:value-type='float' office:value='1'/></table:table-row>"), "repeated up to 1100004 rows"),
         (sheet_of('<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'), "a cell in row 1048576 and column 16384"),
+        (renamed(sheet_of('<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'), "worksheets/sheet1.xml", "far.dat"), "a cell in row 1048576 and column 16384"),
+        (renamed(sheet_of(""), "workbook.xml", "workbook.bin"), "a binary workbook"),
         (sheet_of("<row r = '1048576'><c s='>' r='xfd1048576'><v>1</v></c></row>"), "a cell in row 1048576 and column 16384"),
         (sheet_of('<row r="99999999999999999999"><c r="A99999999999999999999"><v>1</v></c></row>'), "a cell in row"),
         (sheet_of('<row r="2"><c r="A2"><v>1</v></c></row><row r="2"><c r="A2"><v>2</v></c></row>'), "two rows with the number 2"),

@@ -240,9 +240,9 @@ def import_(
 def _proposed(table: Path, given: dict[str, Any]) -> tuple[Any, Any]:
     """The mapping that the table itself suggests; what it does not say is asked for at a terminal. None for a page of customs."""
     from lib.tools.sources import gacc
-    from lib.tools.sources.tables import read_file
     from lib.tools.sources.proposal import propose
     from lib.tools.sources.reader import UnclearError
+    from lib.tools.sources.tables import read_file
 
     body = read_file(table)
     if body.lstrip()[:1] == b"<" and gacc.is_release(body):

@@ -140,7 +140,7 @@ class Layout:
         """The values beside periods, or of a table that has one period in all."""
         several = (self.number | self.whole).sum(axis=1) > 1
         beside = self.number.any(axis=1) & self.whole.any(axis=1) & several
-        start = int(beside.argmax()) if beside.any() else len(self.text)
+        start = int(beside.argmax())
         columns = self.columns_of(self.whole, start) if beside.any() else []
         if not columns:
             many = self.number.sum(axis=1)

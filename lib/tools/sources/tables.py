@@ -431,7 +431,7 @@ def _of_records(records: list[dict[str, Any]], where: str) -> list[list[Any]]:
 
 
 def _read_workbook(body: bytes, where: str) -> tuple[Rows, dict[str, Any]]:
-    """Return the visible sheets of an xlsx, xlsm, xlsb, xls or ods, by calamine."""
+    """Return the visible sheets of an xlsx, xlsm, xls or ods, by calamine."""
     import python_calamine
 
     old = body.startswith(b"\xd0\xcf")
@@ -490,14 +490,16 @@ def _look_inside(body: bytes, where: str) -> list[str]:
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         if (size := sum(part.file_size for part in archive.infolist())) > LARGEST:
             raise refuse(where, f"a workbook of {size} bytes when unpacked", f"at most {LARGEST}")
-        for name in archive.namelist():
-            if re.search(r"sheets/[^/]*\.xml$", name):
-                text = archive.read(name)
+        for part in archive.infolist():
+            if part.filename.lower().endswith("workbook.bin"):
+                raise refuse(where, "a binary workbook (.xlsb)", "one saved as .xlsx")
+            if part.filename == "content.xml":
+                with archive.open(part) as content:
+                    _check_repeats(content, where)
+            else:  # a sheet may have any name
+                text = archive.read(part)
                 _check_places(text, where)
                 bare += len(_BARE.findall(text))
-            elif name == "content.xml":
-                with archive.open(name) as part:
-                    _check_repeats(part, where)
     words = "cells hold a formula whose value was never stored, and count as blank"
     return [f"{bare} {words}: open the file in a spreadsheet and save it"] if bare else []
 
