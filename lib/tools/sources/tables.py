@@ -49,11 +49,11 @@ def decode_text(body: bytes, where: str, encoding: str = "utf-8", expected: str 
 
 
 def read_json(body: bytes, where: str) -> Any:
-    """Return the content of a JSON body, as `parse_json`."""
-    return parse_json(decode_text(body, where, expected="JSON"), where)
+    """Return the content of a JSON body, as plain JSON has it."""
+    return _parse_json(decode_text(body, where, expected="JSON"), where)
 
 
-def parse_json(text: str, where: str) -> Any:
+def _parse_json(text: str, where: str) -> Any:
     """Return the content of a JSON; NaN and Infinity, which JSON does not have, and endless nesting are refused."""
     from pydantic_core import from_json  # in half the time of the standard library's
 
@@ -378,7 +378,7 @@ def _json_records(text: str, where: str) -> list[dict[str, Any]]:
     """Return the records of a JSON: SDMX-JSON, the longest list of objects wherever it lies, or an object a line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     by_line = len(lines) > 1 and all(line[0] + line[-1] in ("{}", "[]") for line in lines)
-    content: Any = [parse_json(line, where) for line in lines] if by_line else parse_json(text, where)
+    content: Any = [_parse_json(line, where) for line in lines] if by_line else _parse_json(text, where)
     with suppress(KeyError, IndexError, TypeError, AttributeError, ValueError):
         return _sdmx_json(content.get("data", content))
     return max(_lists(content), key=len, default=[])
