@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
-from lib.tools.run import freshness, kernels
+from lib.tools.run import kernels
 
 # Many containers forbid to keep what is compiled; compiled once, also what is imported already, all workers start faster.
 sys.dont_write_bytecode = False
@@ -26,9 +26,6 @@ for module in [*sys.modules.values()]:
 
 # From it jsonschema, where JupyterLab is installed, builds a grammar of addresses, which takes a second.
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
-
-# Hundreds of runs ask, each for a tenth of a second; packages do not change while tests go.
-freshness._run_versions = functools.cache(freshness._run_versions)
 
 # No test switches the machine off; whoever looks for a fault in here puts one in its place.
 os.fsync = lambda descriptor: None
