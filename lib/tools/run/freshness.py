@@ -177,16 +177,34 @@ def code_parts(notebook: Path, modules: Iterable[str] = ()) -> dict[str, Any]:
 
     `modules` are the files of `lib` that it imports, where they are known: to follow all imports takes longest.
     """
-    code, text = _hash_cells(notebook)
+    cells = _read_cells(notebook)
+    code = [(text, tags) for kind, text, tags in cells if kind == "code"]
     templates = sorted((LIB / "tools" / "run" / "templates").glob("*.*"))
     page = {path.relative_to(LIB).as_posix(): hash_file(path) for path in templates}
     return {
-        "notebook": code,
-        "lib": _meanings(modules or _module_names(notebook)),
+        "notebook": _hash_json([(meaning(text, is_cell=True), tags) for text, tags in code]),
+        "lib": _meanings(modules or _module_names(text for text, _ in code)),
         "versions": _run_versions(),
         "python": f"{platform.python_version()} {sys.platform} {platform.machine()}",
-        "page": {"text": text} | _meanings(PAGE_MODULES) | page,
+        "page": {"text": _hash_json(cells)} | _meanings(PAGE_MODULES) | page,
     }
+
+
+def _read_cells(notebook: Path) -> list[tuple[str, str, Any]]:
+    """Kind, text and tags of each cell; a damaged notebook is one cell of which only the hash is known."""
+    try:
+        cells = json.loads(plain_bytes(notebook))["cells"]
+        return [(cell["cell_type"], text_of(cell), cell["metadata"].get("tags")) for cell in cells]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return [("code", f"%{hash_file(notebook)}", None)]
+
+
+def _module_names(code: Iterable[str]) -> list[str]:
+    """Files of `lib` that decide what cells put out; all of them if they cannot be read without running."""
+    try:
+        return sorted(f"{name}.py" for name in imported_modules("\n".join(code)))
+    except (UserError, ValueError):  # the second of a module that is no text
+        return sorted(path.relative_to(LIB).as_posix() for path in LIB.rglob("*.py"))
 
 
 def meaning_of(path: Path) -> str:
@@ -208,7 +226,7 @@ def data_hash(name: str, opened: frozenset[str]) -> str:
     path = _path_of(name)
     try:
         if name.startswith("./notebooks/") and name.endswith(".ipynb"):
-            return hash_text(text_of(_cells(path)[0]))
+            return hash_text(_read_cells(path)[0][1])
         if path.is_dir():  # the names in it: each file that was opened counts by itself
             return _hash_json(sorted(below.relative_to(path).as_posix() for below in path.rglob("*")))
         if name == PACKAGE_FILE:  # what it says of opened tables, whose own hash says size and checksum
@@ -234,22 +252,6 @@ def all_parts(
     helpers = _meanings(f"{name}.py" for name in _modules_of_helpers(opened))
     files = {name: hashed(name, opened) for name in sorted(opened)}
     return {**code, "lib": code["lib"] | helpers, "data": files, "parameters": run.parameters}
-
-
-def _hash_cells(path: Path) -> tuple[str, str]:
-    """The hash of what a notebook's code does, and of the text of all its cells; of the bytes if it is damaged."""
-    try:
-        cells = [(one["cell_type"], text_of(one), one["metadata"].get("tags")) for one in _cells(path)]
-        return _hash_json(
-            [(meaning(code, True), tags) for kind, code, tags in cells if kind == "code"]
-        ), _hash_json(cells)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return hash_file(path), hash_file(path)
-
-
-def _cells(path: Path) -> Any:
-    """The cells of a notebook, read as JSON."""
-    return json.loads(plain_bytes(path))["cells"]
 
 
 def text_of(cell: Any) -> str:
@@ -327,15 +329,6 @@ def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 def _listed(names: list[str]) -> str:
     return some([name if _is_helper(name) else name.removesuffix(".py") for name in names], 6)
-
-
-def _module_names(notebook: Path) -> list[str]:
-    """Files of `lib` that decide a notebook's output; all of them if its code cannot be read without running."""
-    try:
-        code = "\n".join(text_of(cell) for cell in _cells(notebook) if cell["cell_type"] == "code")
-        return sorted(f"{name}.py" for name in imported_modules(code))
-    except (UserError, OSError, ValueError, KeyError, TypeError):
-        return sorted(path.relative_to(LIB).as_posix() for path in LIB.rglob("*.py"))
 
 
 @cache
