@@ -7,7 +7,7 @@ import py_compile
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,7 @@ def start_server() -> Callable[[], str]:
     """What waits for a new server, which knows what no kernel is told, and gives the name of its kernels."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ONLY_THE_SERVER_KNOWS", "1")
-        return SERVER.enter_context(kernels.starting())
+        return SERVER.enter_context(kernels._starting())
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -160,7 +160,7 @@ def warm_kernel() -> str:
 @pytest.fixture
 def shared_server(warm_kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands that a test calls in this process take the shared server instead of starting one each."""
-    monkeypatch.setattr(kernels, "starting", lambda: nullcontext(lambda: warm_kernel))
+    monkeypatch.setattr(kernels, "server", lambda: lambda: warm_kernel)
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,7 @@ def warm_only(warm_kernel: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernels, "find", lambda name: find(warm_kernel if name == "python3" else name))
         patch.setattr(kernels, "ORDINARY", warm_kernel)
-        patch.setattr(kernels, "starting", lambda *_: nullcontext(lambda: warm_kernel))
+        patch.setattr(kernels, "server", lambda: lambda: warm_kernel)
         yield
 
 

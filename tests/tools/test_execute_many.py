@@ -385,7 +385,7 @@ from lib.tools.run.freshness import run_from
 kernels._SCRIPT = Path({str(tiny.SERVER)!r})
 if __name__ == "__main__":
     runs = [run_from(run, "test") for run in json.loads(sys.argv[2])]
-    with kernels.starting() as server:
+    with kernels._starting() as server:
         kernel = server()
         due = [run for run in runs if freshness.reason_to_run(run, Path(sys.argv[1]))]
         tasks = [(run, Path(sys.argv[1]), Settings(kernel, 900), ()) for run in due]

@@ -170,11 +170,11 @@ def stamp(
         click.echo(f"{len(paths)} fresh, nothing to do")
         return
     commands.expect_known_data()
-    with kernels.starting() as kernel:
-        for path in due:
-            _restamp(path, kernel())
-            _renew_picture(path)
-            click.echo(f"stamped {path.stem}" + (f" ({stale[path]})" if stale[path] else ""))
+    kernel = kernels.server()
+    for path in due:
+        _restamp(path, kernel())
+        _renew_picture(path)
+        click.echo(f"stamped {path.stem}" + (f" ({stale[path]})" if stale[path] else ""))
 
 
 def _restamp(path: Path, kernel: str = "python3") -> None:

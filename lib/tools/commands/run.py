@@ -4,7 +4,7 @@ import fnmatch
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -66,7 +66,9 @@ def run(
 
     def select() -> freshness.Chosen:
         if writes and not (scheduler or cold) and (named or len(notebook) != 1):
-            _start_server()  # which gets ready while parameters are checked
+            from lib.tools.run import kernels
+
+            kernels.server()  # which gets ready while parameters are checked
         return _select(*asked, matrix)
 
     state = (*asked, str(matrix), content)
@@ -280,7 +282,7 @@ def _outcomes(
 
     jobs, memory, scheduler = map(where.get, ("jobs", "memory", "scheduler"))
     warm = not cold and len(due) > 1  # a server of warm kernels pays from the second run on
-    server = _start_server() if warm and not scheduler else None
+    server = kernels.server() if warm and not scheduler else None
     from lib.tools.run import execute  # while the server gets ready
 
     name = server() if server else kernels.INSTALLED if warm else kernels.ORDINARY
@@ -290,14 +292,3 @@ def _outcomes(
     executor = execute.connected(scheduler) if scheduler else execute.threads(at_once)
     tasks = [(run, out.absolute(), settings, list(code[run.notebook]["lib"])) for run in due]
     yield from execute.execute_many(tasks, executor)
-
-
-def _start_server() -> Callable[[], str]:
-    """Start what warm kernels are forked from, until the command ends: waits and gives the kernel's name."""
-    from lib.tools.run import kernels
-
-    context = click.get_current_context()
-    if __name__ not in context.meta:
-        context.meta[__name__] = context.with_resource(kernels.starting())
-    waits: Callable[[], str] = context.meta[__name__]
-    return waits
