@@ -171,11 +171,11 @@ def test_an_edited_function_repeats_if_the_notebook_imports_it(project: Path, ow
 
 def test_data_beside_a_module_are_a_part_of_it(own_lib: Path) -> None:
     module = own_lib / "economies.py"
-    before = freshness.meaning_of(module)
+    before = freshness._meaning_of(module)
     append(own_lib / "goals.py", "# a remark\n")
-    assert freshness.meaning_of(module) == before
+    assert freshness._meaning_of(module) == before
     append(own_lib / "phrases.toml", 'more = "words"\n')
-    assert freshness.meaning_of(module) != before
+    assert freshness._meaning_of(module) != before
 
 
 def test_words_in_a_module_repeat_nothing(project: Path, own_lib: Path) -> None:

@@ -102,10 +102,10 @@ def _run_one(run: Run, out: Path, settings: Settings | None = None, modules: Ite
 
     `modules` are those that the notebook imports, if they are known.
     """
-    settings, code = settings or Settings(), freshness.code_parts(run.path, modules)
-    folder, started = run.folder(out), time.monotonic()
+    settings, folder, started = settings or Settings(), run.folder(out), time.monotonic()
     make_folder_below(out, folder)
     with locked(folder):
+        code = freshness.code_parts(run.path, modules)
         reason = "forced" if settings.force else freshness.reason_to_run(run, out, code)
         if not reason:
             return Outcome(run, folder, time.monotonic() - started, skipped=True)
@@ -113,17 +113,17 @@ def _run_one(run: Run, out: Path, settings: Settings | None = None, modules: Ite
         if reason.startswith(PAGE_ONLY):
             error = _renew_page(run, folder, code)
         else:
-            error = _execute_locked(run, folder, settings, code["lib"])
+            error = _execute_locked(run, folder, settings, code)
             if any(words in error for words in KILLED):  # a second try
                 left = max(1.0, settings.timeout - (time.monotonic() - started))
-                error = _execute_locked(run, folder, replace(settings, timeout=left), code["lib"])
+                error = _execute_locked(run, folder, replace(settings, timeout=left), code)
     return Outcome(run, folder, time.monotonic() - started, error)
 
 
-def _execute_locked(run: Run, folder: Path, settings: Settings, modules: Iterable[str]) -> str:
-    """Execute and publish; returns the error in words."""
+def _execute_locked(run: Run, folder: Path, settings: Settings, before: Mapping[str, Any]) -> str:
+    """Execute and publish; returns the error in words. `before` are the `code_parts` of the notebook as it begins."""
     moment, started = datetime.now(UTC), time.monotonic()
-    before, watch, error = freshness.code_parts(run.path, modules), Watch(), ""
+    watch, error = Watch(), ""
     # Not beside the result: of a run that is killed something would stay there.
     place = kernels.private_folder()
     with tempfile.TemporaryDirectory(prefix="o-", dir=place, ignore_cleanup_errors=True) as working:
@@ -141,7 +141,7 @@ def _execute_locked(run: Run, folder: Path, settings: Settings, modules: Iterabl
                 with suppress(UserError):  # a full disk, which is the failure
                     write_atomically(folder / FAILED, nbformat.writes(watch.notebook, indent=1) + "\n")
         opened, steady = freshness.read_opened(notes)
-    code = freshness.code_parts(run.path, modules)
+    code = freshness.code_parts(run.path, before["lib"])
     steady, parts = steady and code == before, freshness.all_parts(run, code, opened)
     record = asdict(run) | {
         "key": freshness.key_of(parts) if steady else "",

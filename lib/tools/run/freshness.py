@@ -140,9 +140,7 @@ def read_opened(notes: Path) -> tuple[list[str], bool]:
 
 def _places() -> dict[str, Path]:
     """What the name of a file begins with, and the folder that this stands for; data files have no prefix."""
-    package = Path(__file__).resolve().parents[2]  # which has a table of its own
-    named = {"": data_dir(), "./notebooks/": notebooks_dir(), "./lib/": package}
-    return named | {"./": LIB.parent, "~/": Path.home()}
+    return {"": data_dir(), "./notebooks/": notebooks_dir(), "./": LIB.parent, "~/": Path.home()}
 
 
 def _name_for(path: str) -> str:
@@ -207,7 +205,7 @@ def _module_names(code: Iterable[str]) -> list[str]:
         return sorted(path.relative_to(LIB).as_posix() for path in LIB.rglob("*.py"))
 
 
-def meaning_of(path: Path) -> str:
+def _meaning_of(path: Path) -> str:
     """The hash of what a module does, with the data beside it; empty where there is none."""
     try:
         means = meaning(plain_bytes(path).decode(errors="surrogateescape"))
@@ -218,7 +216,7 @@ def meaning_of(path: Path) -> str:
 
 
 def _meanings(modules: Iterable[str]) -> dict[str, str]:
-    return {name: meaning_of(LIB / name) for name in modules}
+    return {name: _meaning_of(LIB / name) for name in modules}
 
 
 def data_hash(name: str, opened: frozenset[str]) -> str:
@@ -235,7 +233,7 @@ def data_hash(name: str, opened: frozenset[str]) -> str:
             return _hash_json([{k: v for k, v in table if k not in ("bytes", "hash")} for table in said])
     except (OSError, ValueError, KeyError, TypeError, IndexError):  # damaged: it counts by its bytes
         return hash_file(path)
-    return meaning_of(path) if _is_helper(name) else hash_file(path)
+    return _meaning_of(path) if _is_helper(name) else hash_file(path)
 
 
 HashData = Callable[[str, frozenset[str]], str]
@@ -364,7 +362,7 @@ def make_stamp(notebook: Any, opened: Iterable[str]) -> dict[str, Any]:
     modules = imported_modules("\n".join(cells)) | _modules_of_helpers(files)
     return {
         "cells": [meaning(code, is_cell=True)[:DIGITS] for code in cells],
-        "lib": {name: meaning_of(LIB / f"{name}.py")[:DIGITS] for name in sorted(modules)},
+        "lib": {name: _meaning_of(LIB / f"{name}.py")[:DIGITS] for name in sorted(modules)},
         "data": {name: data_hash(name, files)[:DIGITS] for name in sorted(files)},
     }
 
