@@ -39,12 +39,9 @@ RECIPES = {name: Recipe(**{"place": "World"} | facts) for name, facts in DESCRIB
 
 def _ask(recipe: Recipe, years: range, desk: Desk) -> tuple[pd.Series, Snapshot]:
     """Return what a source says of a series, by the first day of each period, and the answer in which it stands."""
-    facts, iso3 = PUBLISHERS[recipe.source], find_economy(recipe.place).iso3
-    about = {"series": recipe.series, "place": iso3, "first": years[0], "last": years[-1]}
-    params = tuple((name, text.format(**about)) for name, text in facts.params.items())
-    read = READ[recipe.source]
-    request = desk.request(recipe.source, facts.path.format(**about), params)
-    return desk.ask(request, lambda body, where: read(body, where, recipe.series, iso3))
+    source, series, iso3 = recipe.source, recipe.series, find_economy(recipe.place).iso3
+    request = desk.request(source, series=series, place=iso3, first=years[0], last=years[-1])
+    return desk.ask(request, lambda body, where: READ[source](body, where, series, iso3))
 
 
 def _series(days: Iterable[str], values: Iterable[float], form: str, where: str) -> pd.Series:

@@ -46,14 +46,14 @@ def plan(question: Question, desk: Desk) -> list[Request]:
     paths: dict[str, None] = {}
     for place in ["", *reversed(question.years)]:
         try:
-            (year, links), _ = desk.ask(desk.request("gacc", INDEX.format(place)), _read_index)
+            (year, links), _ = desk.ask(desk.request("gacc", page=INDEX.format(place)), _read_index)
         except NothingThere:  # the year that runs has no page of its own
             continue
         for month, path in links if year in question.years else []:
             if question.freq == "M" or month == len(MONTHS):
                 paths[path] = None
     # A release is never changed under its address: it is asked for once.
-    return [desk.request("gacc", path, lasting=True) for path in paths]
+    return [desk.request("gacc", lasting=True, page=path) for path in paths]
 
 
 def _read_index(body: bytes, where: str) -> tuple[int, list[tuple[int, str]]]:

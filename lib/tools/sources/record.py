@@ -36,7 +36,7 @@ from lib.tools.sources.snapshots import Desk, first_of, place_of, save
 
 BY_CODE = ("imf", "comtrade")  # these answer with what was asked for alone; the others send whole tables
 
-FAULTS_IN_A_ROW = 3  # of one panel, after which the source itself must be out of order
+FAULTS_IN_A_ROW = 3  # after which the source itself must be out of order
 
 
 class Fetched(NamedTuple):
@@ -122,20 +122,28 @@ def _part_of_table(rows: pd.DataFrame, question: Question) -> pd.DataFrame:
     return rows[rows["partner"].isin(wanted)] if wanted else rows
 
 
+def faults_in_a_row(before: int, fault: UserError, desk: Desk) -> int:
+    """Return how often a source has failed without a break; a quota that is used up ends its service at once.
+
+    A question that it has no answer to is none of its faults, nor is a store that holds a few answers alone.
+    """
+    if isinstance(fault, QuotaUsed):
+        return FAULTS_IN_A_ROW
+    return before + (not (desk.offline or isinstance(fault, NothingThere)))
+
+
 def fetch_panel(source: str, freq: str, years: range, desk: Desk) -> Iterator[tuple[Economy, Fetched]]:
     """Fetch all pairs of one reporter after another; one that fails is empty with a note, three in a row end it, as a quota does."""
     silent, years = _limits(source, freq, years)
     places = [place for place in economies()[1:] if place.iso3 not in silent]
     places = places if source in BY_CODE else [find_economy("China")]
-    in_a_row, found, fault = 0, False, None
+    faults, found, fault = 0, False, None
     for place in places:
         try:
             answer = _fetch(Question(source, (place,), None, freq, years), desk)
-            in_a_row, found = 0, found or not answer.observations.empty
+            faults, found = 0, found or not answer.observations.empty
         except UserError as error:
-            # Offline the store may hold a few reporters alone, and a source does not know them all.
-            in_a_row += not (desk.offline or isinstance(error, NothingThere))
-            if isinstance(error, QuotaUsed) or in_a_row >= FAULTS_IN_A_ROW:
+            if (faults := faults_in_a_row(faults, error, desk)) >= FAULTS_IN_A_ROW:
                 raise
             answer, fault = Fetched(observations.empty(), [f"{place.name}: {error}"]), error
         yield place, answer
