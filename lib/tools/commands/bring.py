@@ -276,9 +276,7 @@ def _show(drafts: list[Any], notes: list[str]) -> bool:
     names = rows["reporter"], rows["partner"], rows["flow"]
     for *cells, beside in zip(*names, periods, values, rows["unit"], known, strict=True):
         click.echo("  ".join(["", *cells, *([f"known: {beside}"] if beside else [])]))
-    flags, seen = curation.doubts(
-        [rows for rows, *_ in drafts], {key for one in news for key in one["figure_id"]}
-    )
+    flags, seen = curation.doubts([(rows, new) for rows, new, _ in drafts])
     more = [f"and {len(flags) - SHOWN:,} more"] * (len(flags) > SHOWN)
     tell([*in_words(flags.head(SHOWN)), *more], "look: ")
     if seen < total:
