@@ -22,7 +22,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
 from importlib.metadata import version
 from typing import Annotated, Any
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -125,9 +124,7 @@ class Client:
 class _Again(UserError):  # noqa: N818 - a request to repeat
     """A fault that may pass; `wait` is the number of seconds that the server asked for."""
 
-    def __init__(self, text: str, wait: float = 0.0) -> None:
-        super().__init__(text)
-        self.wait = wait
+    wait = 0.0
 
 
 class QuotaUsed(UserError):  # noqa: N818 - no fault of anybody
@@ -216,12 +213,10 @@ async def _attempt(client: Client, request: Request) -> Answer:
         found = f"an answer not complete after {client.total_seconds:g} s"
     except httpx.TimeoutException as error:
         found = f"no answer in time ({type(error).__name__})"
-    except httpx.TransportError as error:
+    except (httpx.TransportError, httpx.InvalidURL) as error:
         found = f"a broken connection ({type(error).__name__}: {error})"
         if "CERTIFICATE_VERIFY_FAILED" in found:  # asking again would not help
             found, passes = f"a certificate that cannot be trusted ({error})", False
-    except httpx.InvalidURL as error:
-        found, passes = f"an address that is none ({error})", False
     plain = here.scheme == "https" and here.hostname in PLAIN_HOSTS
     hint = "; this host may speak http alone: --allow-http lets it" * plain
     raise refuse(url, found, f"a complete answer{hint}", _Again if passes else UserError)
@@ -292,8 +287,10 @@ def _fault_of(client: Client, request: Request, status: int, headers: Headers, b
     if status in MAY_PASS and wait > client.longest_wait:
         expected = f"an answer, or a wait of at most {client.longest_wait:g} s; ask again later"
         return refuse(request.url, f"{found}, and {wait:g} s to wait", expected)
-    kind = partial(_Again, wait=wait) if status in MAY_PASS else UserError
-    return refuse(request.url, found, "status 200", kind)
+    fault = refuse(request.url, found, "status 200", _Again if status in MAY_PASS else UserError)
+    if isinstance(fault, _Again):
+        fault.wait = wait
+    return fault
 
 
 def error_words(body: bytes) -> str:

@@ -12,6 +12,7 @@ Only years that are over count. A trade figure of a period is converted at the m
   clients show it, and was not tried against the server.
 """
 
+import math
 from collections.abc import Iterable
 from itertools import pairwise
 from types import SimpleNamespace
@@ -89,10 +90,8 @@ def _read_cbr(body: bytes, where: str, series: str, place: str) -> pd.Series:
         raise refuse(where, f"the currency {quote(other)}", series)
     rates, days = [], []
     for record in root.iter("Record"):
-        value, units = (
-            tables.to_number(record.findtext(name, "").replace(",", "."), f"{where}: the rate")
-            for name in ("Value", "Nominal")
-        )
+        texts = (record.findtext(name, "").replace(",", ".") for name in ("Value", "Nominal"))
+        value, units = (tables.to_number(text, f"{where}: the rate") for text in texts)
         if not min(value, units) > 0:
             raise refuse(where, f"the rate {value:g} for {units:g} units", "one above 0")
         rates.append(value / units)
@@ -140,10 +139,10 @@ def _annual(recipe: Recipe, desk: Desk) -> tuple[pd.Series, str]:
         count = by_year.size()
         found = by_year.mean()[count.isin([1, 12]) & (count == count.max())]
     if recipe.unit == "percent":  # growth, from levels in constant prices
-        found = 100 * (found / found.rename(lambda year: year + 1).reindex(found.index) - 1)
-    elif recipe.source == "worldbank":
-        return found[found.index < years.stop], f"{at} (retrieved {day})"
-    return found[found.index < years.stop].dropna().round(4), f"{at} (retrieved {day})"
+        found = (100 * (found / found.rename(lambda year: year + 1).reindex(found.index) - 1)).round(4)
+    elif recipe.source != "worldbank":  # whose values are as they are, not averaged here
+        found = found.round(4)
+    return found[found.index < years.stop].dropna(), f"{at} (retrieved {day})"
 
 
 # --- covariates.csv ---
@@ -190,12 +189,11 @@ def renew(
         if found.empty:
             notes.append(f"{name}: {PUBLISHERS[recipe.source].title} has no value of {recipe.series}")
         for year, value in found.items():
-            before, unit = old.get((name, year)), recipe.unit
-            if before is None:
-                words = f"+ {name} {year}: {value:.6g} {unit}"
-            elif abs(value - before) <= SAME * abs(before):
+            before, unit = old.get((name, year), math.nan), recipe.unit
+            if math.isclose(value, before, rel_tol=SAME):
                 continue
-            else:
+            words = f"+ {name} {year}: {value:.6g} {unit}"
+            if (name, year) in old:
                 change = f" ({100 * (value / before - 1):+.2f} %)" if before and unit != "percent" else ""
                 words = f"~ {name} {year}: {before:.6g} → {value:.6g}{change}"
             written = np.format_float_positional(value, trim="-")

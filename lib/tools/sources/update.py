@@ -64,7 +64,7 @@ def update(years: range, desk: Desk) -> Updated:
     failed = Counter[str]()
     for pair in dict.fromkeys((one.row["reporter"], one.row["partner"]) for one in targets):
         if all(one.casefold() in known_names() for one in pair):  # groups and provinces have no live source
-            _fetch_from_cheapest(*pair, years, desk, failed, updated)
+            _fetch(pair, years, desk, failed, updated)
     came = {one.reporter for one in updated.written}
     for target, old in zip(targets, before, strict=True):
         new = _Target(target.row, today)
@@ -75,21 +75,19 @@ def update(years: range, desk: Desk) -> Updated:
     return updated
 
 
-def _fetch_from_cheapest(
-    reporter: str, partner: str, years: range, desk: Desk, failed: Counter[str], updated: Updated
-) -> None:
-    """Fetch a pair from the first source that has it; one that `failed` too often in a row is asked no more."""
-    pair, found = f"{reporter}–{partner}", list[str]()
+def _fetch(pair: tuple[str, str], years: range, desk: Desk, failed: Counter[str], updated: Updated) -> None:
+    """Fetch a pair from the cheapest source that has it; one that `failed` too often in a row is asked no more."""
+    name, found = "–".join(pair), list[str]()
     for source, start in CHEAPEST_FIRST.items():
         if failed[source] >= FAULTS_IN_A_ROW:
             continue
         span, good = years[start:], timedelta(days=PUBLISHERS[source].good_days)
         try:
-            question = pair_question(source, reporter, partner, "A", span)
+            question = pair_question(source, *pair, "A", span)
             written, notes = fetch_pair(question, replace(desk, max_age=desk.max_age or good))
         except UserError as error:
             nothing = f"nothing of {span[0]}–{span[-1]} at {source}"
-            found.append(f"{pair}: {nothing if isinstance(error, NothingThere) else error}")
+            found.append(f"{name}: {nothing if isinstance(error, NothingThere) else error}")
             failed[source] = faults_in_a_row(failed[source], error, desk)
             if failed[source] >= FAULTS_IN_A_ROW:
                 found.append(f"{source} is out of order or out of quota: it is asked for no other pair")
