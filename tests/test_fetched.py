@@ -236,5 +236,5 @@ def test_every_key_of_the_record_is_what_the_rule_makes_of_its_row():
 
 
 def test_letters_go_on_after_z():
-    letters = [curation.letter_of(place) for place in (0, 25, 26, 51, 52, 701, 702)]
+    letters = [curation._letter_of(place) for place in (0, 25, 26, 51, 52, 701, 702)]
     assert letters == ["a", "z", "aa", "az", "ba", "zz", "aaa"]

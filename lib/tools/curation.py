@@ -70,7 +70,7 @@ def with_ids(rows: pd.DataFrame, taken: pd.Series, code: dict[str, str]) -> pd.D
     places = {text: reduce(lambda n, one: 26 * n + ord(one) - 96, text, 0) for text in prints[1].unique()}
     printed = prints[1].map(places).groupby(prints[0]).max()
     place = stem.map(printed).fillna(0).astype("int64") + stem.groupby(stem).cumcount()
-    return rows.assign(figure_id=stem + "-" + place.map(letter_of).astype("str"))
+    return rows.assign(figure_id=stem + "-" + place.map(_letter_of).astype("str"))
 
 
 def period_code(start: pd.Timestamp, end: pd.Timestamp) -> str:
@@ -84,10 +84,10 @@ def period_code(start: pd.Timestamp, end: pd.Timestamp) -> str:
     return first if first == last else f"{first}_{last}"
 
 
-def letter_of(place: int) -> str:
+def _letter_of(place: int) -> str:
     """The letter of a print of a number, counted from 0: a, …, z, aa, ab and so on."""
     before, last = divmod(place, 26)
-    return (letter_of(before - 1) if before else "") + "abcdefghijklmnopqrstuvwxyz"[last]
+    return (_letter_of(before - 1) if before else "") + "abcdefghijklmnopqrstuvwxyz"[last]
 
 
 # --- one more row ---
@@ -131,8 +131,8 @@ def _countries(names: list[str]) -> list[Row]:
     return [{"name": name, "code": coded[name], "kind": "country"} for name in new]
 
 
-def warnings(row: Row) -> list[str]:
-    """What speaks against a row: figures of the same period, and every rule that doubts it or others because of it."""
+def warnings(row: Row) -> tuple[list[str], pd.DataFrame]:
+    """What speaks against a row: figures of the same period, and the flags that it raises, on itself or on others."""
     curated, rates, parents = fig.load_figures(), fig.covariate("cny_per_usd"), fig.parents()
     text = pd.DataFrame([row], index=pd.Index([0], name="line"), dtype="str")
     typed = fig.derive(give_types(text, describe("figures")["schema"]["fields"]))
@@ -145,11 +145,7 @@ def warnings(row: Row) -> list[str]:
     both = pd.concat([near, typed], ignore_index=True)
     before, after = (plausibility.find_flags(rows, rates, parents) for rows in (near, both))
     known, flags = (pd.MultiIndex.from_frame(rows[["rule", "figure_id"]]) for rows in (before, after))
-    return lines + [
-        f"{one.rule}: {one.figure_id}: found {one.found}, expected {one.expected}"
-        + (f" (against {one.against})" if one.against else "")
-        for one in after[~flags.isin(known)].itertuples()
-    ]
+    return lines, after[~flags.isin(known)]
 
 
 def _of_period(rows: pd.DataFrame, figure: Any) -> pd.DataFrame:

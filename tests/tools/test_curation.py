@@ -66,7 +66,7 @@ def flags_found_once() -> Iterator[None]:
 @pytest.fixture
 def undoubted(monkeypatch: pytest.MonkeyPatch) -> None:
     """No rule is asked, where what a rule would say is not the question."""
-    monkeypatch.setattr(curation, "warnings", lambda row: [])
+    monkeypatch.setattr(curation, "warnings", lambda row: ([], pd.DataFrame()))
 
 
 def invoke(*arguments: str, typed: str = "") -> Result:

@@ -63,12 +63,11 @@ def fetch(
     last = date.today().year + (freq != "A")
     span = record.read_years(years) if years else range(facts.first_year, last)
     days = facts.good_days or 7 * all_pairs if max_age is None else max_age
-    age = timedelta(days=days) if days else None
     if all_pairs and not offline:
         click.echo(f"{facts.title}: {facts.licence}.")
         if not agreed("Have you what that asks for, and shall it start?", yes):
             return
-    with _desk(allow_http, offline=offline, max_age=age) as desk:
+    with _desk(allow_http, offline=offline, max_age=timedelta(days=days)) as desk:
         if not (reporter and partner):
             added, failed = list[tuple[int, ...]]([(0, 0, 0)]), list[str]()
             for done, (one, answer) in enumerate(record.fetch_panel(source, freq, span, desk), start=1):

@@ -44,7 +44,8 @@ def add(
     row, countries = curation.prepare(values | {"period_start": start, "period_end": end})
     click.echo(", ".join(filter(None, row.values())))
     tell((f"{country['name']}, {country['code']}" for country in countries), "reporters.csv gets a row: ")
-    tell(curation.warnings(row), "look: ")
+    known, flags = curation.warnings(row)
+    tell([*known, *in_words(flags)], "look: ")
     if agreed("Write it?", yes):
         click.echo(f"wrote {curation.add(row)['figure_id']} to data/figures.csv")
 

@@ -147,9 +147,6 @@ def _annual(recipe: Recipe, desk: Desk) -> tuple[pd.Series, str]:
 
 # --- covariates.csv ---
 
-AT_HOME = {"XAF": "CM", "XCD": "AG", "XCG": "CW", "XOF": "SN", "XPF": "NC"}
-"""A country of each currency whose first two letters are not those of its country."""
-
 
 def _rates_of(currencies: Iterable[str]) -> dict[str, Recipe]:
     """Return by covariate the recipe of each currency's rates: of the ECB, else the World Bank's of a country that has it."""
@@ -159,7 +156,7 @@ def _rates_of(currencies: Iterable[str]) -> dict[str, Recipe]:
             raise UserError("currency: found USD, in which rates are quoted; expected another currency")
         of_ecb = code in ecb_rates()
         source, series = ("ecb", code) if of_ecb else ("worldbank", "PA.NUS.FCRF")
-        home = "World" if of_ecb else find_economy(AT_HOME.get(code, code[:2])).name
+        home = "World" if of_ecb else find_economy(DESCRIBED["homes"].get(code, code[:2])).name
         recipe = Recipe(source=source, series=series, unit=f"{code}/USD", place=home)
         name = f"{code.lower()}{PER_USD}"
         found[name] = RECIPES.get(name, recipe)

@@ -137,7 +137,7 @@ class Desk:
     client: Client
     store: Path
     offline: bool = False
-    max_age: timedelta | None = None
+    max_age: timedelta = timedelta(0)
 
     @property
     def today(self) -> str:
@@ -155,7 +155,7 @@ class Desk:
         """Return what `read` makes of an answer (body, address), and the first record of its vintage; a refused one is put aside."""
         kept = next(reversed(_records(self.store, request, mend=not self.offline)), None)
         age = self.client.now() - kept.retrieved if kept else timedelta(0)
-        if kept and (self.offline or request.lasting or age <= (self.max_age or timedelta(-1))):
+        if kept and (self.offline or request.lasting or age < self.max_age):
             try:
                 return read(_read_body(self.store, kept), kept.url), first_of(self.store, kept)
             except UserError as error:

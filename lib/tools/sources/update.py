@@ -7,8 +7,8 @@ what the target counts: many announcements include services, or another year tha
 import math
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -22,7 +22,6 @@ from lib.goals import parse_goal
 from lib.series import exchange_rates, no_rate
 from lib.tools import curation
 from lib.tools.sources.client import NothingThere
-from lib.tools.sources.publishers import PUBLISHERS
 from lib.tools.sources.record import FAULTS_IN_A_ROW, Written, faults_in_a_row, fetch_pair, pair_question
 from lib.tools.sources.snapshots import Desk
 
@@ -81,10 +80,9 @@ def _fetch(pair: tuple[str, str], years: range, desk: Desk, failed: Counter[str]
     for source, start in CHEAPEST_FIRST.items():
         if failed[source] >= FAULTS_IN_A_ROW:
             continue
-        span, good = years[start:], timedelta(days=PUBLISHERS[source].good_days)
+        span = years[start:]
         try:
-            question = pair_question(source, *pair, "A", span)
-            written, notes = fetch_pair(question, replace(desk, max_age=desk.max_age or good))
+            written, notes = fetch_pair(pair_question(source, *pair, "A", span), desk)
         except UserError as error:
             nothing = f"nothing of {span[0]}–{span[-1]} at {source}"
             found.append(f"{name}: {nothing if isinstance(error, NothingThere) else error}")
