@@ -27,7 +27,7 @@ TEMPLATE = "template"  # the notebook to copy
 
 PICTURE_OF, PICTURE = "00_did_the_goal_hold", ".github/picture.png"  # README.md shows its first figure
 
-REGISTRY = "tools/run/matrix.py"  # module of `lib` whose mapping ON_REQUEST lists a new notebook
+REGISTRY = "tools/run/notebooks.csv"  # in `lib`, where a new notebook is listed
 
 
 @click.command()
@@ -170,11 +170,11 @@ def stamp(
         click.echo(f"{len(paths)} fresh, nothing to do")
         return
     commands.expect_known_data()
-    with kernels.starting() as kernel:
-        for path in due:
-            _restamp(path, kernel())
-            _renew_picture(path)
-            click.echo(f"stamped {path.stem}" + (f" ({stale[path]})" if stale[path] else ""))
+    kernel = kernels.server()
+    for path in due:
+        _restamp(path, kernel())
+        _renew_picture(path)
+        click.echo(f"stamped {path.stem}" + (f" ({stale[path]})" if stale[path] else ""))
 
 
 def _restamp(path: Path, kernel: str = "python3") -> None:
@@ -247,8 +247,7 @@ def new(
     notebook = _filled_in(_read_notebook(folder / f"{TEMPLATE}.ipynb"), name, known[case])
     files.write_atomically(path, _cleaned(notebook, {}))
     try:
-        entry = rf'\g<0>    "{name}": cases.{case},\n'
-        files.write_atomically(registry, re.sub(r"\nON_REQUEST: [^}]*\n(?=}\n)", entry, before))
+        files.write_atomically(registry, f"{before}{name},{case},on request\n")
         _restamp(path)
     except UserError:
         path.unlink()

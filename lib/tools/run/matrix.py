@@ -1,5 +1,6 @@
 """The matrix: the notebooks with the parameters that each takes, and runs.yml with its named cases (`runs.schema.json`)."""
 
+import csv
 import itertools
 import json
 import math
@@ -21,27 +22,15 @@ from lib.tables import at_rest
 from lib.tools.run.freshness import Chosen, Run
 from lib.tools.strict import parse_yaml, slugify
 
-NOTEBOOKS: dict[str, type[cases.Case]] = {
-    "00_did_the_goal_hold": cases.GoalCase,
-    "01_what_do_the_figures_say": cases.FlowCase,
-    "02_how_did_trade_grow": special.PaceCase,
-    "03_could_one_have_known": cases.GoalCase,
-    "04_how_often_do_goals_hold": cases.GoalCase,
-    "05_is_the_forecast_calibrated": special.ScoreCase,
-    "06_what_would_the_trackers_have_said": special.TrackerCase,
-    "07_what_moved_trade": special.DriverCase,
-    "08_did_the_policies_matter": special.PolicyCase,
-    "09_what_would_it_take": special.ScenarioCase,
-    "10_did_harbin_make_it": special.HiddenCase,
-    "11_where_will_the_year_end": special.YearEndCase,
-}
-"""The parameters of each notebook that is run by default; the key is the notebook's name."""
 
-ON_REQUEST: dict[str, type[cases.Case]] = {
-    "90_compare_runs": special.CompareCase,
-    "91_what_if": cases.GoalCase,
-}
-"""Notebooks that run only when they are named."""
+def _registered(run: str) -> dict[str, type[cases.Case]]:
+    """The parameters of each notebook of `notebooks.csv` that is run "by default", or "on request" alone."""
+    table = Path(__file__).with_name("notebooks.csv").read_text(encoding="utf-8")
+    models, rows = vars(cases) | vars(special), csv.DictReader(table.splitlines())
+    return {row["notebook"]: models[row["case"]] for row in rows if row["run"] == run}
+
+
+NOTEBOOKS, ON_REQUEST = _registered("by default"), _registered("on request")
 
 
 def notebook_name(text: str, known: Iterable[str] = ()) -> str:

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from lib import package
 from lib.errors import inert
 from lib.tools.run import results_table
-from lib.tools.run.freshness import FAILED, JOURNAL, LIB, NOTEBOOK, RESULT, Sources, text_of
+from lib.tools.run.freshness import FAILED, JOURNAL, LIB, NOTEBOOK, RESULT, data_hash, text_of
 from lib.tools.run.page import Links, from_markdown, inline, plain, read_page, with_anchors
 from lib.tools.site.context import Files, FoundRun, Site
 from lib.tools.strict import slugify
@@ -42,7 +42,7 @@ Keep = Callable[[str, Any, Callable[[], Any]], Any]
 
 def run_files(site: Site, run: FoundRun) -> Files:
     """The files of a run's page: the page, its pictures, its tables as CSV, and what the run itself left."""
-    place, files, now = f"{run.address}/index.html", {}, Sources()
+    place, files = f"{run.address}/index.html", dict[str, bytes]()
     # A notebook that is not the journal's is not handed on.
     for name in (FAILED, JOURNAL) if run.fault else (NOTEBOOK, RESULT, JOURNAL):
         with suppress(FileNotFoundError):  # none, or the run is being executed again at this moment
@@ -58,7 +58,7 @@ def run_files(site: Site, run: FoundRun) -> Files:
         question=site.questions[run.notebook],
         page=page,
         tables=[(name, pages.get(name, "")) for name in tables],
-        stale=sorted(name for name, hashed in read.items() if now.data_hash(name, frozenset(read)) != hashed),
+        stale=sorted(name for name, hashed in read.items() if data_hash(name, frozenset(read)) != hashed),
         downloads=sorted(files),
         **_opening(site, run, place),
     )
