@@ -27,7 +27,7 @@ TEMPLATE = "template"  # the notebook to copy
 
 PICTURE_OF, PICTURE = "00_did_the_goal_hold", ".github/picture.png"  # README.md shows its first figure
 
-REGISTRY = "tools/run/matrix.py"  # module of `lib` whose mapping ON_REQUEST lists a new notebook
+REGISTRY = "tools/run/notebooks.csv"  # of `lib`: lists a new notebook, too
 
 
 @click.command()
@@ -247,8 +247,7 @@ def new(
     notebook = _filled_in(_read_notebook(folder / f"{TEMPLATE}.ipynb"), name, known[case])
     files.write_atomically(path, _cleaned(notebook, {}))
     try:
-        entry = rf'\g<0>    "{name}": cases.{case},\n'
-        files.write_atomically(registry, re.sub(r"\nON_REQUEST: [^}]*\n(?=}\n)", entry, before))
+        files.write_atomically(registry, f"{before}{name},{case},when named\n")
         _restamp(path)
     except UserError:
         path.unlink()

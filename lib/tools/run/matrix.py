@@ -1,5 +1,6 @@
 """The matrix: the notebooks with the parameters that each takes, and runs.yml with its named cases (`runs.schema.json`)."""
 
+import csv
 import itertools
 import json
 import math
@@ -21,27 +22,17 @@ from lib.tables import at_rest
 from lib.tools.run.freshness import Chosen, Run
 from lib.tools.strict import parse_yaml, slugify
 
-NOTEBOOKS: dict[str, type[cases.Case]] = {
-    "00_did_the_goal_hold": cases.GoalCase,
-    "01_what_do_the_figures_say": cases.FlowCase,
-    "02_how_did_trade_grow": special.PaceCase,
-    "03_could_one_have_known": cases.GoalCase,
-    "04_how_often_do_goals_hold": cases.GoalCase,
-    "05_is_the_forecast_calibrated": special.ScoreCase,
-    "06_what_would_the_trackers_have_said": special.TrackerCase,
-    "07_what_moved_trade": special.DriverCase,
-    "08_did_the_policies_matter": special.PolicyCase,
-    "09_what_would_it_take": special.ScenarioCase,
-    "10_did_harbin_make_it": special.HiddenCase,
-    "11_where_will_the_year_end": special.YearEndCase,
-}
-"""The parameters of each notebook that is run by default; the key is the notebook's name."""
+LISTED = Path(__file__).with_name("notebooks.csv")
+"""The notebooks that `run` takes, the model of each one's parameters, and whether it runs by default or when named."""
 
-ON_REQUEST: dict[str, type[cases.Case]] = {
-    "90_compare_runs": special.CompareCase,
-    "91_what_if": cases.GoalCase,
-}
-"""Notebooks that run only when they are named."""
+
+def _listed(when: str) -> dict[str, type[cases.Case]]:
+    """The notebooks that run so, each with its model; `lib.analysis.cases` has those of `lib.cases`, too."""
+    rows = csv.DictReader(LISTED.read_text(encoding="utf-8").splitlines())
+    return {row["notebook"]: getattr(special, row["parameters"]) for row in rows if row["runs"] == when}
+
+
+NOTEBOOKS, ON_REQUEST = _listed("by default"), _listed("when named")
 
 
 def notebook_name(text: str, known: Iterable[str] = ()) -> str:
