@@ -14,7 +14,7 @@ import io
 import itertools
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -197,13 +197,17 @@ class _Grid:
     rows: list[list[Cell]]
     kinds: list[str] = field(default_factory=list)
 
-    def to_csv(self) -> str:
-        """The table as CSV text, links as their addresses."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(map(inert, self.header))
-        writer.writerows([inert(cell.value or cell.text) for cell in row] for row in self.rows)
-        return text.getvalue()
+    def to_csv(self) -> bytes:
+        """The table as CSV, links as their addresses."""
+        return to_csv([self.header, *([cell.value or cell.text for cell in row] for row in self.rows)])
+
+
+def to_csv(rows: Iterable[Iterable[Any]]) -> bytes:
+    """Rows of cells as CSV for others to open."""
+    text = io.StringIO()
+    safe = lru_cache(maxsize=None, typed=True)(inert)  # most cells of a long table stand in many rows
+    csv.writer(text, lineterminator="\n").writerows(map(safe, row) for row in rows)
+    return text.getvalue().encode()
 
 
 def split(html: str) -> list[str | list[list[Cell]]]:
@@ -363,7 +367,7 @@ class Page:
             elif grid := _make_grid(part, self.links):
                 self.tables += 1
                 name = f"table-{self.tables}.csv"
-                self.files[name] = grid.to_csv().encode()
+                self.files[name] = grid.to_csv()
                 label = f"Table {self.tables}" + (f": {self.headings[-1].text}" if self.headings else "")
                 self._add("table", name=name, label=label, grid=grid)
 

@@ -1,7 +1,4 @@
-"""The runs that the site shows, what lies below out/runs: whole, failed or damaged; and what every page knows.
-
-Nothing here reads a table: most builds have one page to make, and pandas alone takes as long as that.
-"""
+"""The runs that the site shows, what lies below out/runs: whole, failed or damaged; and what every page knows."""
 
 import csv
 import json
@@ -21,9 +18,10 @@ from typing import Any
 
 from lib import package
 from lib.errors import UserError, plain_bytes
-from lib.tools.run import freshness, page
+from lib.tools.run import freshness, page, results_table
 from lib.tools.run.freshness import FAILED, JOURNAL, LIB, NOTEBOOK, RESULT, hash_file, text_of
 from lib.tools.run.page import Links, web_address
+from lib.words import percent
 
 DEFAULT = "default"  # folder of the run of a notebook with its own parameters
 CITATION = LIB.parent / "CITATION.cff"
@@ -34,17 +32,11 @@ _HERE = Path(__file__).resolve().parent
 Files = dict[str, bytes]  # of the site, by name
 
 
-class _Recorded(dict[str, Any]):
-    """An object of a `result.json`, its values as attributes. The run has checked it; its journal keeps the hash."""
-
-    __getattr__ = dict.__getitem__
-
-
 class FoundRun:
     """One run folder, with what its page shows or hands on held against the journal.
 
-    `fault` is empty for a whole run, else says what is wrong with it. `result` is what `lib.results.Result` wrote, by its
-    names; None for a run that failed or records nothing.
+    `fault` is empty for a whole run, else says what is wrong with it. `result` is its `lib.results.Result`; None for a run
+    that failed or records nothing.
     """
 
     def __init__(self, folder: Path, hash_of: Callable[[Path], str] = hash_file) -> None:
@@ -70,10 +62,10 @@ class FoundRun:
         if differing or not written[NOTEBOOK]:
             return f"Files are not those that its journal describes: {', '.join(differing or [NOTEBOOK])}."
         if written[RESULT]:
-            result = read_object(self.folder / RESULT, hook=_Recorded)
-            if result.get("schema_version") != 1:
+            try:
+                self.result = results_table.read_result(self.folder / RESULT)
+            except UserError:
                 return f"{RESULT} is none that this version writes; `tradegoals run` makes it anew."
-            self.result = result
         return ""
 
     @property
@@ -89,10 +81,10 @@ class FoundRun:
         return next((title[1].strip() for title in titles), self.notebook)
 
 
-def read_object(path: Path, hook: Any = None) -> dict[str, Any]:
-    """The object that a JSON file holds, each in it passed through `hook`; empty where there is none to be read."""
+def read_object(path: Path) -> dict[str, Any]:
+    """The object that a JSON file holds; empty where there is none to be read."""
     with suppress(OSError, ValueError, RecursionError):
-        if isinstance(content := json.loads(plain_bytes(path), object_hook=hook), dict):
+        if isinstance(content := json.loads(plain_bytes(path)), dict):
             return content
     return {}
 
@@ -176,6 +168,7 @@ def digest(content: Any) -> str:
 
 _FILTERS = {
     "digest": digest,
+    "percent": percent,
     "web": web_address,
     "quoted": shlex.quote,
     "short": lambda text: text[:12],  # of a hash: enough to compare by eye; the journal has all of it
