@@ -575,7 +575,7 @@ def test_text_around_a_table_and_wide_cells_are_kept() -> None:
     ],
 )
 def test_columns_of_numbers_are_recognised(texts: list[str], is_number: bool) -> None:
-    assert paging._is_numeric(tuple(paging.Cell(text) for text in texts)) is is_number
+    assert (paging._kind(tuple(paging.Cell(text) for text in texts)) == "n") is is_number
 
 
 # --- Published whole

@@ -149,9 +149,7 @@ def _read_notebook(path: Path) -> Any:
 @click.command()
 @options
 def stamp(
-    notebook: Texts = (),
-    force: Annotated[bool, "Stamp also what is fresh."] = False,
-    check: Annotated[bool, "Say what is stale and why; execute nothing."] = False,
+    notebook: Texts = (), check: Annotated[bool, "Say what is stale and why; execute nothing."] = False
 ) -> None:
     """Execute, clean and stamp notebooks after an edit: those that are stale, of all or of those named."""
     from lib.tools.run import kernels, matrix
@@ -160,7 +158,7 @@ def stamp(
     names = [matrix.notebook_name(text, stamped) for text in notebook] or stamped
     paths = [notebooks_dir() / f"{name}.ipynb" for name in names]
     stale = {path: freshness.why_stale(_read_notebook(path)) for path in paths}
-    due = [path for path in paths if stale[path] or force]
+    due = [path for path in paths if stale[path]]
     if check:
         tell(f"{path.stem}: {f'stale, {stale[path]}' if stale[path] else 'fresh'}" for path in paths)
         sys.exit(bool(due))
@@ -174,7 +172,7 @@ def stamp(
         for path in due:
             _restamp(path, kernel())
             _renew_picture(path)
-            click.echo(f"stamped {path.stem}" + (f" ({stale[path]})" if stale[path] else ""))
+            click.echo(f"stamped {path.stem} ({stale[path]})")
 
 
 def _restamp(path: Path, kernel: str = "python3") -> None:

@@ -177,11 +177,16 @@ LONG = 30  # characters of a text that is better read in a wide column
 
 
 class Cell(NamedTuple):
-    """One cell: what is shown, where it leads, and what the CSV file holds."""
+    """One cell: its text, and where it leads."""
 
     text: str
     href: str = ""
-    value: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The text; an address without how all of them begin."""
+        is_address = self.href and self.text == self.href
+        return re.sub(r"^https?://(www\.)?", "", self.text).rstrip("/") if is_address else self.text
 
     @property
     def keeps_together(self) -> bool:
@@ -198,8 +203,8 @@ class _Grid:
     kinds: list[str] = field(default_factory=list)
 
     def to_csv(self) -> bytes:
-        """The table as CSV, links as their addresses."""
-        return to_csv([self.header, *([cell.value or cell.text for cell in row] for row in self.rows)])
+        """The table as CSV."""
+        return to_csv([self.header, *([cell.text for cell in row] for row in self.rows)])
 
 
 def to_csv(rows: Iterable[Iterable[Any]]) -> bytes:
@@ -221,28 +226,21 @@ def _make_grid(rows: list[list[Cell]], links: Links) -> _Grid | None:
     if len(rows) < 2:
         return None
     header, *body = zip(*itertools.zip_longest(*rows, fillvalue=Cell("")), strict=True)  # of equal length
-    linked = [[_linked(cell, links) for cell in row] for row in body]
-    kinds = []
-    for column in zip(*linked, strict=True):
-        is_long = any(len(cell.text) > LONG and not cell.keeps_together for cell in column)
-        kinds.append("n" if _is_numeric(column) else "long" if is_long else "")
-    return _Grid([cell.text for cell in header], linked, kinds)
+    linked = [
+        [Cell(cell.text, links.to_figure(cell.text) or web_address(cell.href)) for cell in row]
+        for row in body
+    ]
+    return _Grid(
+        [cell.text for cell in header], linked, [_kind(column) for column in zip(*linked, strict=True)]
+    )
 
 
-def _is_numeric(cells: tuple[Cell, ...]) -> bool:
-    """Whether a column is one of numbers."""
-    filled = [cell.text for cell in cells if cell.text]
-    return bool(filled) and sum(bool(_NUMBER.fullmatch(text)) for text in filled) >= MOSTLY * len(filled)
-
-
-def _linked(cell: Cell, links: Links) -> Cell:
-    """A cell that names a figure leads to its row; an address is shortened, and only followed on the web."""
-    if target := links.to_figure(cell.text):
-        return Cell(cell.text, target)
-    address = web_address(cell.href)
-    if address and cell.text == cell.href:
-        return Cell(re.sub(r"^https?://(www\.)?", "", address).rstrip("/"), address, address)
-    return Cell(cell.text, address, cell.text)
+def _kind(column: tuple[Cell, ...]) -> str:
+    """Whether a column is one of numbers, "n", or of sentences, "long"."""
+    filled = [cell.text for cell in column if cell.text]
+    if filled and sum(bool(_NUMBER.fullmatch(text)) for text in filled) >= MOSTLY * len(filled):
+        return "n"
+    return "long" if any(len(one.text) > LONG and not one.keeps_together for one in column) else ""
 
 
 def _cells(html: str) -> list[list[Cell]]:

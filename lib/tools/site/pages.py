@@ -9,16 +9,18 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
+import pandas as pd
 from markupsafe import Markup
 
-from lib import package
+from lib import figures, package, spoken
 from lib.cases import GoalCase
-from lib.goals import READINGS
+from lib.goals import READING_LABELS, READINGS
 from lib.tools.run import results_table
 from lib.tools.run.freshness import FAILED, JOURNAL, LIB, NOTEBOOK, RESULT, Sources, text_of
 from lib.tools.run.page import from_markdown, inline, plain, read_page, to_csv, with_anchors
 from lib.tools.site.context import Files, FoundRun, Site
 from lib.tools.strict import slugify
+from lib.words import percent
 
 STAGES = {
     "From figures to one level a year": "series",
@@ -167,10 +169,7 @@ def _case(goal: tuple[Any, ...]) -> GoalCase:
 
 def _words_of_goals() -> dict[str, Any]:
     """Names of the readings; how many targets of a whole trade above its base were met, of how many that are known."""
-    from lib import figures
     from lib.analysis.register import left_out
-    from lib.goals import READING_LABELS
-    from lib.words import percent
 
     targets = figures.load_targets()
     known = targets["met"][(left_out(targets) == "") & targets["met"].isin(["yes", "no"])]
@@ -204,7 +203,7 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
 
 def figures_files(site: Site) -> Files:
     """Every published figure as a row with an anchor: publisher, date, status, address."""
-    from lib import figures, show
+    from lib import show
 
     table = figures.load_figures()
     periods = show.periods(table)
@@ -215,10 +214,7 @@ def figures_files(site: Site) -> Files:
 
 def targets_files(site: Site) -> Files:
     """The register of targets with outcome and probability at announcement."""
-    import pandas as pd
-
-    from lib import figures, show
-    from lib.words import percent
+    from lib import show
 
     targets = figures.load_targets()
     scores = pd.read_csv(package.data_dir() / "reference" / "register_scores.csv").set_index("target_id")
@@ -306,7 +302,7 @@ def _sections(site: Site, name: str) -> Iterator[tuple[str, ...]]:
 
 def search_files(site: Site) -> Files:
     """The search page, and what it knows of the data: rows, and other names of the places, the longest first."""
-    from lib import figures, show, spoken
+    from lib import show
 
     table, targets = figures.load_figures(), figures.load_targets()
     here = {name for rows in (table, targets) for side in ("reporter", "partner") for name in rows[side]}
