@@ -287,10 +287,10 @@ def _filled_in(notebook: Any, name: str, model: "type[Case]") -> Any:
     """The template with title, parameters, case and name in their places."""
     first, question = notebook["cells"][0], name[3:].replace("_", " ").capitalize()
     first["source"] = re.sub("^.*", f"# {question}?", first["source"])
-    values = {
-        name: json.dumps(value, ensure_ascii=False) for name, value in model().model_dump(mode="json").items()
-    }
-    lines = (f"{name} = {values[name]}  # {field.description}" for name, field in model.model_fields.items())
+    lines = (
+        f"{name} = {json.dumps(value, ensure_ascii=False)}  # {model.model_fields[name].description}"
+        for name, value in model().model_dump(mode="json").items()
+    )
     for cell in notebook["cells"]:
         if "parameters" in cell["metadata"].get("tags", []):
             cell["source"] = "\n".join(lines)

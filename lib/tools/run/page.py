@@ -195,7 +195,7 @@ class Cell(NamedTuple):
 
 
 @dataclass
-class _Grid:
+class Grid:
     """A table: header, rows of equal length, and what the columns are: "n" of numbers, "long" of sentences, or ""."""
 
     header: list[str]
@@ -221,7 +221,7 @@ def split(html: str) -> list[str | list[list[Cell]]]:
     return [_cells(part) if place % 2 else part for place, part in enumerate(parts) if part.strip()]
 
 
-def _make_grid(rows: list[list[Cell]], links: Links) -> _Grid | None:
+def _make_grid(rows: list[list[Cell]], links: Links) -> Grid | None:
     """A table of the first row as header and the others; None where there is no row below the header."""
     if len(rows) < 2:
         return None
@@ -230,7 +230,7 @@ def _make_grid(rows: list[list[Cell]], links: Links) -> _Grid | None:
         [Cell(cell.text, links.to_figure(cell.text) or web_address(cell.href)) for cell in row]
         for row in body
     ]
-    return _Grid(
+    return Grid(
         [cell.text for cell in header], linked, [_kind(column) for column in zip(*linked, strict=True)]
     )
 

@@ -162,16 +162,14 @@ def _parts(site: Site, code: dict[str, str]) -> Iterator[tuple[str, Any, Callabl
         yield f"cases of {name}", decided_by, partial(pages.cases_files, site, name)
     first = [runs[0].record.get("outputs") for runs in site.notebooks.values()]
     keys = [run.record.get("key") for run in site.runs]
-    names = [common, [(run.name, run.fault) for run in site.runs]]
-    quoted = [run and (run.said, run.record["key"]) for run in map(site.default_run, ("00_", "05_"))]
     of_all = digest([common, *(run.said for run in site.runs)])
     yield "goals", [of_all, first[:1]], partial(pages.goal_files, site)
     yield "results", [of_all, keys], partial(pages.results_files, site)
     yield "words", [of_all, first], partial(pages.words_files, site)
-    yield "methods", [common, code["files"], quoted], partial(pages.methods_files, site)
+    yield "methods", [of_all, keys, code["files"]], partial(pages.methods_files, site)
     yield "python", [common, code["files"]], partial(pages.python_files, site)
     for name in ("runs", "about"):
-        yield name, names, partial(site.page, name)
+        yield name, of_all, partial(site.page, name)
     for make in (pages.figures_files, pages.targets_files, pages.data_files, pages.search_files):
         yield make.__name__.removesuffix("_files"), common, partial(make, site)
     yield "whatif", common, pages.whatif_files

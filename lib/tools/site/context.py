@@ -157,7 +157,8 @@ class Site:
         """A page at its place, or in the folder of its name; values are escaped unless they are known to be safe HTML."""
         place = place or f"{template}/index.html"
         made = _template(f"{template}.html.j2")
-        html = made.render(site=self, place=place, up="../" * place.count("/"), **values)
+        links = self.links(place)
+        html = made.render(site=self, place=place, up=links.up, links=links, **values)
         return {place: html.encode()}
 
 
@@ -171,6 +172,8 @@ _FILTERS = {
     "percent": percent,
     "web": web_address,
     "quoted": shlex.quote,
+    "inline": page.inline,
+    "sourced": lambda names, links: [(name, links.to_figure(name)) for name in names],  # of figures
     "short": lambda text: text[:12],  # of a hash: enough to compare by eye; the journal has all of it
     "day": lambda text: f"{date.fromisoformat(text):%-d %B %Y}",
     "signed": lambda value: "" if value is None else f"{value:+g}".replace("-", "−"),

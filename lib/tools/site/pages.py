@@ -10,7 +10,6 @@ from functools import cache
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
 
 from lib import figures, package, spoken
 from lib.cases import GoalCase
@@ -50,32 +49,14 @@ def run_files(site: Site, run: FoundRun) -> Files:
     html = site.page(
         "run",
         place,
+        run=run,
         question=site.questions[run.notebook],
         page=page,
         tables=[(name, pages.get(name, "")) for name in tables],
         stale=sorted(name for name, hashed in read.items() if now.data_hash(name, frozenset(read)) != hashed),
         downloads=sorted(files),
-        **_opening(site, run, place),
     )
     return html | {f"{run.address}/{name}": content for name, content in (files | page.files).items()}
-
-
-def _opening(site: Site, run: FoundRun, place: str) -> dict[str, Any]:
-    """A run with what a page says of it first: its answer, what is known today, the published figures behind both."""
-    links, result = site.links(place), run.result
-    return {
-        "run": run,
-        "answer": _answer_of(site, run, place),
-        "hindsight": inline((result and result.hindsight) or "", links),
-        "sources": [(one, links.to_figure(one)) for one in (result.figure_ids if result else ())],
-    }
-
-
-def _answer_of(site: Site, run: FoundRun, place: str) -> Markup:
-    """The sentence that the run opens with; what is wrong with it where it has none."""
-    if run.fault:
-        return Markup('<strong class="bad">Failed.</strong> {}').format(run.fault[:300])
-    return inline(run.result.answer if run.result else "No result is recorded.", site.links(place))
 
 
 def _plain_answer(run: FoundRun) -> str:
@@ -86,8 +67,7 @@ def cases_files(site: Site, name: str) -> Files:
     """The list of a notebook's cases with the answer of each."""
     place, runs = f"runs/{name}/index.html", site.notebooks[name]
     rows = [{"case": run.slug, "title": run.title, "answer": _plain_answer(run)} for run in runs]
-    cases = [(run, _answer_of(site, run, place)) for run in runs]
-    return site.page("notebook", place, name=name, cases=cases) | {f"runs/{name}/cases.csv": _as_csv(rows)}
+    return site.page("notebook", place, name=name) | {f"runs/{name}/cases.csv": _as_csv(rows)}
 
 
 def results_files(site: Site) -> Files:
@@ -110,8 +90,7 @@ def methods_files(site: Site) -> Files:
         words = ast.get_docstring(ast.parse((LIB / f"{name}.py").read_text(encoding="utf-8"))) or ""
         stages.append((title, slugify(title), f"lib.{name}", from_markdown(words, site.links(place))))
     measured, cited = site.default_run("05_"), site.default_run("00_")
-    calibration = _answer_of(site, measured, place) if measured else ""
-    return site.page("methods", stages=stages, calibration=calibration, measured=measured, cited=cited)
+    return site.page("methods", stages=stages, measured=measured, cited=cited)
 
 
 # --- goals: flow × goal × day, with the probability or the verdict of each reading ---
@@ -124,9 +103,8 @@ def goal_files(site: Site) -> Files:
     for row in rows:  # each goal as it was seen last
         last.setdefault((row["flow"], row["goal"], row["years"]), row)
     run = site.default_run("00_")
-    answers = [(runs, _answer_of(site, runs[0], place)) for runs in site.notebooks.values()]
     shown = {"rows": list(last.values())[:15], "goals": len(last), "total": len(rows)}
-    first = site.page("index", place, head=run and _head(site, run, place), answers=answers, **shown, **words)
+    first = site.page("index", place, head=run and _head(site, run, place), **shown, **words)
     goals = site.page("goals", rows=rows, labels=words["labels"])
     return first | goals | {"goals/goals.csv": _as_csv(list(map(_flat, rows)))}
 
@@ -184,8 +162,12 @@ def _head(site: Site, run: FoundRun, place: str) -> dict[str, Any]:
 
     links, case = site.links(place), GoalCase.check(run.result.parameters)
     asked = inline(str(goal_in_words(case, case.make_goal())), links)
-    head = {"asked": asked, "flow": case.flow_name, "blocks": read_page(run.content, links).blocks}
-    return head | _opening(site, run, place)
+    return {
+        "run": run,
+        "asked": asked,
+        "flow": case.flow_name,
+        "blocks": read_page(run.content, links).blocks,
+    }
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
