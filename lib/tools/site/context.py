@@ -21,7 +21,7 @@ from lib.errors import UserError, plain_bytes
 from lib.tools.run import freshness, page, results_table
 from lib.tools.run.freshness import FAILED, JOURNAL, LIB, NOTEBOOK, RESULT, hash_file, text_of
 from lib.tools.run.page import Links, web_address
-from lib.words import percent
+from lib.words import percent, printed
 
 DEFAULT = "default"  # folder of the run of a notebook with its own parameters
 CITATION = LIB.parent / "CITATION.cff"
@@ -170,6 +170,7 @@ def digest(content: Any) -> str:
 _FILTERS = {
     "digest": digest,
     "percent": percent,
+    "printed": printed,
     "web": web_address,
     "quoted": shlex.quote,
     "inline": page.inline,

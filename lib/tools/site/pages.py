@@ -191,13 +191,11 @@ def figures_files(site: Site) -> Files:
     periods = show.periods(table)
     years = [re.findall(r"\d{4}", period)[-1] for period in periods]
     rows = _records(table.assign(period=list(periods), year=years))
-    return site.page("figures", rows=rows, printed=show.printed, statuses=list(figures.STATUS.index))
+    return site.page("figures", rows=rows, statuses=list(figures.STATUS.index))
 
 
 def targets_files(site: Site) -> Files:
     """The register of targets with outcome and probability at announcement."""
-    from lib import show
-
     targets = figures.load_targets()
     scores = pd.read_csv(package.data_dir() / "reference" / "register_scores.csv").set_index("target_id")
     # How good these probabilities were, beside the simplest ones: mean squared error (Brier 1950), 0 is best.
@@ -205,7 +203,6 @@ def targets_files(site: Site) -> Files:
     return site.page(
         "targets",
         rows=_records(targets.assign(year=targets["announced"].str[:4].replace("", "undated"))),
-        printed=show.printed,
         chances=scores[["p_law", "p_base_known"]].map(percent).to_dict("index"),
         scored=len(scores),
         law=law,
