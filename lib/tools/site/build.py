@@ -166,7 +166,7 @@ def _parts(site: Site, code: dict[str, str]) -> Iterator[tuple[str, Any, Callabl
     yield "goals", [of_all, first[:1]], partial(pages.goal_files, site)
     yield "results", [of_all, keys], partial(pages.results_files, site)
     yield "words", [of_all, first], partial(pages.words_files, site)
-    yield "methods", [of_all, keys, code["files"]], partial(pages.methods_files, site)
+    yield "methods", [of_all, keys, code["files"]], partial(site.page, "methods")
     yield "python", [common, code["files"]], partial(pages.python_files, site)
     for name in ("runs", "about"):
         yield name, of_all, partial(site.page, name)

@@ -1,5 +1,6 @@
 """The runs that the site shows, what lies below out/runs: whole, failed or damaged; and what every page knows."""
 
+import ast
 import csv
 import json
 import os
@@ -16,11 +17,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from lib import package
 from lib.errors import UserError, plain_bytes
 from lib.tools.run import freshness, page, results_table
 from lib.tools.run.freshness import FAILED, JOURNAL, LIB, NOTEBOOK, RESULT, hash_file, text_of
 from lib.tools.run.page import Links, web_address
+from lib.tools.strict import slugify
 from lib.words import percent, printed
 
 DEFAULT = "default"  # folder of the run of a notebook with its own parameters
@@ -167,6 +171,12 @@ def digest(content: Any) -> str:
     return sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def _docstring(module: str, links: Links) -> Markup:
+    """What a module of `lib` says of itself."""
+    code = (LIB / f"{module}.py").read_text(encoding="utf-8")
+    return page.from_markdown(ast.get_docstring(ast.parse(code)) or "", links)
+
+
 _FILTERS = {
     "digest": digest,
     "percent": percent,
@@ -174,6 +184,8 @@ _FILTERS = {
     "web": web_address,
     "quoted": shlex.quote,
     "inline": page.inline,
+    "docstring": _docstring,
+    "slug": slugify,
     "sourced": lambda names, links: [(name, links.to_figure(name)) for name in names],  # of figures
     "short": lambda text: text[:12],  # of a hash: enough to compare by eye; the journal has all of it
     "day": lambda text: f"{date.fromisoformat(text):%-d %B %Y}",

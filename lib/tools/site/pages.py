@@ -1,6 +1,5 @@
 """The pages of the site, as files by name: of runs, goals, methods, of the data, search, and `import lib`."""
 
-import ast
 import inspect
 import json
 import re
@@ -15,20 +14,11 @@ from lib import figures, package, spoken
 from lib.cases import GoalCase
 from lib.goals import READING_LABELS, READINGS
 from lib.tools.run import results_table
-from lib.tools.run.freshness import FAILED, JOURNAL, LIB, NOTEBOOK, RESULT, Sources, text_of
+from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, RESULT, Sources, text_of
 from lib.tools.run.page import from_markdown, inline, plain, read_page, to_csv, with_anchors
 from lib.tools.site.context import Files, FoundRun, Site
 from lib.tools.strict import slugify
 from lib.words import percent
-
-STAGES = {
-    "From figures to one level a year": "series",
-    "Flows like this one": "reference",
-    "One law of the path": "law",
-    "What a day knew besides": "evidence",
-    "The answer": "outlook",
-}
-"""The modules that say how a probability is made, by what a reader would call it."""
 
 GOAL = ("reporter", "partner", "flow", "currency", "goal", "base_year", "deadline")
 """The parameters that say which goal a run judged, whatever the day."""
@@ -81,16 +71,6 @@ def _as_csv(rows: list[dict[str, Any]], columns: Iterable[str] = ()) -> bytes:
     """Rows as CSV, with the columns of the first by default; what a row lacks is empty in it."""
     columns = list(columns) or list(next(iter(rows), ()))
     return to_csv([columns, *(map(row.get, columns) for row in rows)])
-
-
-def methods_files(site: Site) -> Files:
-    """How a probability is made, in the words of the modules that make it; how to cite one; what it cannot know."""
-    place, stages = "methods/index.html", []
-    for title, name in STAGES.items():
-        words = ast.get_docstring(ast.parse((LIB / f"{name}.py").read_text(encoding="utf-8"))) or ""
-        stages.append((title, slugify(title), f"lib.{name}", from_markdown(words, site.links(place))))
-    measured, cited = site.default_run("05_"), site.default_run("00_")
-    return site.page("methods", stages=stages, measured=measured, cited=cited)
 
 
 # --- goals: flow × goal × day, with the probability or the verdict of each reading ---
