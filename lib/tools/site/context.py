@@ -21,6 +21,7 @@ from markupsafe import Markup
 
 from lib import package
 from lib.errors import UserError, plain_bytes
+from lib.goals import READING_LABELS
 from lib.tools.run import freshness, page, results_table
 from lib.tools.run.freshness import FAILED, JOURNAL, LIB, NOTEBOOK, RESULT, hash_file, text_of
 from lib.tools.run.page import Links, web_address
@@ -196,6 +197,7 @@ _FILTERS = {
 def _template(name: str) -> Any:
     environment = page.environment(_HERE / "templates")
     environment.filters |= _FILTERS
+    environment.globals["labels"] = READING_LABELS
     return environment.get_template(name)
 
 

@@ -12,10 +12,10 @@ import pandas as pd
 
 from lib import figures, package, spoken
 from lib.cases import GoalCase
-from lib.goals import READING_LABELS, READINGS
+from lib.goals import READINGS
 from lib.tools.run import results_table
 from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, RESULT, Sources, text_of
-from lib.tools.run.page import from_markdown, inline, plain, read_page, to_csv, with_anchors
+from lib.tools.run.page import Links, from_markdown, plain, read_page, to_csv, with_anchors
 from lib.tools.site.context import Files, FoundRun, Site
 from lib.tools.strict import slugify
 from lib.words import percent
@@ -40,7 +40,6 @@ def run_files(site: Site, run: FoundRun) -> Files:
         "run",
         place,
         run=run,
-        question=site.questions[run.notebook],
         page=page,
         tables=[(name, pages.get(name, "")) for name in tables],
         stale=sorted(name for name, hashed in read.items() if now.data_hash(name, frozenset(read)) != hashed),
@@ -84,8 +83,8 @@ def goal_files(site: Site) -> Files:
         last.setdefault((row["flow"], row["goal"], row["years"]), row)
     run = site.default_run("00_")
     shown = {"rows": list(last.values())[:15], "goals": len(last), "total": len(rows)}
-    first = site.page("index", place, head=run and _head(site, run, place), **shown, **words)
-    goals = site.page("goals", rows=rows, labels=words["labels"])
+    first = site.page("index", place, head=run and _head(run, site.links(place)), **shown, **words)
+    goals = site.page("goals", rows=rows)
     return first | goals | {"goals/goals.csv": _as_csv(list(map(_flat, rows)))}
 
 
@@ -126,28 +125,22 @@ def _case(goal: tuple[Any, ...]) -> GoalCase:
 
 
 def _words_of_goals() -> dict[str, Any]:
-    """Names of the readings; how many targets of a whole trade above its base were met, of how many that are known."""
+    """How many targets of a whole trade above its base were met, of how many that are known."""
     from lib.analysis.register import left_out
 
     targets = figures.load_targets()
     known = targets["met"][(left_out(targets) == "") & targets["met"].isin(["yes", "no"])]
     met = int((known == "yes").sum())
     share = percent(met / len(known)) if len(known) else "–"
-    return {"labels": READING_LABELS, "resolved": len(known), "met": met, "share": share}
+    return {"resolved": len(known), "met": met, "share": share}
 
 
-def _head(site: Site, run: FoundRun, place: str) -> dict[str, Any]:
+def _head(run: FoundRun, links: Links) -> dict[str, Any]:
     """What the first page opens with: what was asked, and the run that answers, with its blocks."""
     from lib.analysis.answers import goal_in_words
 
-    links, case = site.links(place), GoalCase.check(run.result.parameters)
-    asked = inline(str(goal_in_words(case, case.make_goal())), links)
-    return {
-        "run": run,
-        "asked": asked,
-        "flow": case.flow_name,
-        "blocks": read_page(run.content, links).blocks,
-    }
+    case, blocks = GoalCase.check(run.result.parameters), read_page(run.content, links).blocks
+    return {"run": run, "case": case, "asked": str(goal_in_words(case, case.make_goal())), "blocks": blocks}
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
