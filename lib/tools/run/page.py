@@ -21,7 +21,6 @@ from functools import lru_cache
 from html import unescape
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 
@@ -60,15 +59,12 @@ class Links:
         return address if address.startswith("#") else web_address(address) or self.to_notebook(address)
 
 
+_ADDRESS = re.compile(r"https?://[^\s\x00-\x1f/?#][^\s\x00-\x1f]*", re.IGNORECASE)
+
+
 def web_address(address: str) -> str:
     """The address if it is one of http or https with a host; else empty."""
-    if address[:4].lower() != "http" or any(one.isspace() or ord(one) < 32 for one in address):
-        return ""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return ""
-    return address if parts.scheme.lower() in ("http", "https") and parts.netloc else ""
+    return address if _ADDRESS.fullmatch(address) else ""
 
 
 TAGS = {
@@ -331,13 +327,13 @@ class Page:
             return
         elif picture:
             alt = ((output.get("metadata") or {}).get(picture) or {}).get("alt", "")
-            self._add_picture(picture, _joined(data[picture]), str(alt))
+            self._add_picture(picture, "".join(data[picture]), str(alt))
         elif "text/html" in data:
-            self._add_html(_joined(data["text/html"]))
+            self._add_html("".join(data["text/html"]))
         elif "text/markdown" in data:
-            self._add_prose(from_markdown(_joined(data["text/markdown"]), self.links))
+            self._add_prose(from_markdown("".join(data["text/markdown"]), self.links))
         else:
-            self._add_text(_joined(data.get("text/plain", output.get("text", ""))))
+            self._add_text("".join(data.get("text/plain", output.get("text", ""))))
 
     def _add_picture(self, kind: str, encoded: str, alt: str) -> None:
         """Add a picture as a file; where nobody wrote what it shows, the text says at least where it stands."""
@@ -388,10 +384,6 @@ def _as_webp(content: bytes) -> bytes:
     except (OSError, ValueError, SyntaxError):
         return content
     return found.getvalue()
-
-
-def _joined(text: Any) -> str:
-    return "".join(map(str, text)) if isinstance(text, list) else str(text)
 
 
 def read_page(notebook: Mapping[str, Any], links: Links, whole: bool = False) -> Page:
