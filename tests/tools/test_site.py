@@ -547,7 +547,7 @@ def test_a_link_to_a_notebook_leads_to_its_page_where_there_is_one() -> None:
 )
 def test_a_frame_survives_html_and_csv(rows: list[list[str]]) -> None:
     frame = pd.DataFrame(rows, columns=["a", "b", "c"])
-    (piece,) = paging.split(frame.to_html(index=False, escape=True, na_rep=""))
+    (piece,) = paging._split(frame.to_html(index=False, escape=True, na_rep=""))
     assert isinstance(piece, list)
     grid = paging._make_grid(piece, NO_LINKS)
     assert grid is not None
@@ -556,7 +556,7 @@ def test_a_frame_survives_html_and_csv(rows: list[list[str]]) -> None:
 
 
 def test_text_around_a_table_and_wide_cells_are_kept() -> None:
-    pieces = paging.split(
+    pieces = paging._split(
         "<p>before</p><table><tr><th colspan=2>x</th></tr><tr><td>1</td><td>2</td></tr></table>after"
     )
     assert [type(piece) for piece in pieces] == [str, list, str]

@@ -211,7 +211,7 @@ def to_csv(rows: Iterable[Iterable[Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def split(html: str) -> list[str | list[list[Cell]]]:
+def _split(html: str) -> list[str | list[list[Cell]]]:
     """HTML in pieces: text between tables as it stands, tables as rows of cells."""
     parts = re.split(r"(<table\b.*?</table\s*>)", html, flags=re.DOTALL | re.IGNORECASE)
     return [_cells(part) if place % 2 else part for place, part in enumerate(parts) if part.strip()]
@@ -226,9 +226,8 @@ def _make_grid(rows: list[list[Cell]], links: Links) -> Grid | None:
         [Cell(cell.text, links.to_figure(cell.text) or web_address(cell.href)) for cell in row]
         for row in body
     ]
-    return Grid(
-        [cell.text for cell in header], linked, [_kind(column) for column in zip(*linked, strict=True)]
-    )
+    kinds = [_kind(column) for column in zip(*linked, strict=True)]
+    return Grid([cell.text for cell in header], linked, kinds)
 
 
 def _kind(column: tuple[Cell, ...]) -> str:
@@ -355,7 +354,7 @@ class Page:
         self._add("picture", name=name, label=label, size=size)
 
     def _add_html(self, html: str) -> None:
-        for part in split(html):
+        for part in _split(html):
             if isinstance(part, str):
                 self._add_prose(_clean(part, self.links))
             elif grid := _make_grid(part, self.links):
