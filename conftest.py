@@ -7,7 +7,7 @@ import py_compile
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
-from lib.tools.run import freshness, kernels
+from lib.tools.run import kernels
 
 # Many containers forbid to keep what is compiled; compiled once, also what is imported already, all workers start faster.
 sys.dont_write_bytecode = False
@@ -26,9 +26,6 @@ for module in [*sys.modules.values()]:
 
 # From it jsonschema, where JupyterLab is installed, builds a grammar of addresses, which takes a second.
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
-
-# Hundreds of runs ask, each for a tenth of a second; packages do not change while tests go.
-freshness._run_versions = functools.cache(freshness._run_versions)
 
 # No test switches the machine off; whoever looks for a fault in here puts one in its place.
 os.fsync = lambda descriptor: None
@@ -127,7 +124,7 @@ def start_server() -> Callable[[], str]:
     """What waits for a new server, which knows what no kernel is told, and gives the name of its kernels."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ONLY_THE_SERVER_KNOWS", "1")
-        return SERVER.enter_context(kernels.starting())
+        return SERVER.enter_context(kernels._starting())
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -163,7 +160,7 @@ def warm_kernel() -> str:
 @pytest.fixture
 def shared_server(warm_kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands that a test calls in this process take the shared server instead of starting one each."""
-    monkeypatch.setattr(kernels, "starting", lambda: nullcontext(lambda: warm_kernel))
+    monkeypatch.setattr(kernels, "server", lambda: lambda: warm_kernel)
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +170,7 @@ def warm_only(warm_kernel: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernels, "find", lambda name: find(warm_kernel if name == "python3" else name))
         patch.setattr(kernels, "ORDINARY", warm_kernel)
-        patch.setattr(kernels, "starting", lambda *_: nullcontext(lambda: warm_kernel))
+        patch.setattr(kernels, "server", lambda: lambda: warm_kernel)
         yield
 
 

@@ -51,7 +51,7 @@ def write(folder: Path, *cells: str, name: str = NAME, parameters: str = PARAMET
 @contextmanager
 def warm() -> Iterator[str]:
     """The name of kernels of a new server."""
-    with kernels.starting() as name:
+    with kernels._starting() as name:
         yield name()
 
 

@@ -8,7 +8,8 @@ import io
 import re
 import subprocess
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Iterable
+from functools import lru_cache, reduce
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from lib import fetched
 from lib import figures as fig
 from lib.analysis import plausibility
 from lib.economies import economies
-from lib.errors import Fault, UserError, list_faults, nearest, printable, quote, read_bytes
+from lib.errors import UserError, list_faults, nearest, printable, quote, read_bytes
 from lib.package import data_dir, describe, read_package
 from lib.research.files import editing, measure, working_file, write_tables
 from lib.tables import check_table, give_types, is_date, read_table
@@ -33,6 +34,7 @@ SHAPE = re.compile(r"\d{4}(-Q[1-4]|(-\d\d){0,2})", re.ASCII)
 Row = dict[str, str]
 
 
+@lru_cache(maxsize=10_000)
 def read_period(text: str) -> tuple[str, str]:
     """First and last day of a period as a user writes it: "2013", "2013-05", "2013-01..2013-10"."""
     first, _, last = text.strip().partition("..")
@@ -55,14 +57,20 @@ def codes() -> dict[str, str]:
     return {item.name: item.code for item in economies() if item.code and item.code not in taken} | own
 
 
-def _stem(reporter: str, partner: str, flow: str, start: pd.Timestamp, end: pd.Timestamp) -> str:
-    """The key of a figure without its letter: "HRB-RU-total-2013"."""
-    known = codes()
-    for role, name in (("reporter", reporter), ("partner", partner)):
-        if name not in known:
-            expected = f"{nearest(name, known)}; a new one needs a row in reporters.csv"
-            raise UserError(f"{role}: found {quote(name)}, expected {expected}")
-    return f"{known[reporter]}-{known[partner]}-{flow}-{period_code(start, end)}"
+def with_ids(rows: pd.DataFrame, taken: pd.Series, code: dict[str, str]) -> pd.DataFrame:
+    """Figures with keys: HRB-RU-total-2013-a, of a live source IN-RU-total-2024-imf-a; the next letter for the next print."""
+    if rows.empty:
+        return rows
+    by_period = rows.groupby(["period_start", "period_end"])["flow"]
+    period = by_period.transform(lambda one: period_code(*one.name))
+    stem = rows["reporter"].map(code) + "-" + rows["partner"].map(code) + "-" + rows["flow"] + "-" + period
+    stem += "-" + rows["source"] if "source" in rows else ""
+    prints = taken.str.extract(r"^(.*)-([a-z]+)$")
+    # The place of the last letter, not how many there are: one in between may have been read anew.
+    places = {text: reduce(lambda n, one: 26 * n + ord(one) - 96, text, 0) for text in prints[1].unique()}
+    printed = prints[1].map(places).groupby(prints[0]).max()
+    place = stem.map(printed).fillna(0).astype("int64") + stem.groupby(stem).cumcount()
+    return rows.assign(figure_id=stem + "-" + place.map(_letter_of).astype("str"))
 
 
 def period_code(start: pd.Timestamp, end: pd.Timestamp) -> str:
@@ -76,23 +84,13 @@ def period_code(start: pd.Timestamp, end: pd.Timestamp) -> str:
     return first if first == last else f"{first}_{last}"
 
 
-def letter_of(place: int) -> str:
+def _letter_of(place: int) -> str:
     """The letter of a print of a number, counted from 0: a, …, z, aa, ab and so on."""
     before, last = divmod(place, 26)
-    return (letter_of(before - 1) if before else "") + "abcdefghijklmnopqrstuvwxyz"[last]
+    return (_letter_of(before - 1) if before else "") + "abcdefghijklmnopqrstuvwxyz"[last]
 
 
 # --- one more row ---
-
-
-def make_row(values: Row) -> Row:
-    """A row with every column of figures.csv and the first free key of its period, from what a user gave."""
-    row = {field["name"]: "" for field in describe("figures")["schema"]["fields"]} | values
-    start, end = (pd.Timestamp(row[name]) for name in ("period_start", "period_end"))
-    taken = {one["figure_id"] for one in read_rows("figures")}
-    own = _stem(row["reporter"], row["partner"], row["flow"], start, end)
-    keys = (f"{own}-{letter_of(place)}" for place in count())
-    return row | {"figure_id": next(key for key in keys if key not in taken)}
 
 
 def read_rows(table: str) -> list[Row]:
@@ -101,26 +99,40 @@ def read_rows(table: str) -> list[Row]:
     return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
 
 
-def countries_to_add(row: Row) -> list[Row]:
-    """Rows that reporters.csv needs for the reporter and partner of a figure: countries that it does not have."""
-    known = {one["name"] for one in read_rows("reporters")}
-    names = dict.fromkeys(row[role] for role in ("reporter", "partner") if row[role] not in known)
-    return [{"name": name, "code": codes()[name], "kind": "country"} for name in names]
-
-
-def faults(row: Row, countries: list[Row]) -> list[Fault]:
-    """What is wrong with a row, or with the table once it is in there; the file of the row's own is "new figure"."""
+def prepare(values: Row) -> tuple[Row, list[Row]]:
+    """A row for figures.csv under the next key of its period, and the countries that reporters.csv needs; refused with all its faults."""
+    known, figures = codes(), read_rows("figures")
+    for role in ("reporter", "partner"):
+        if (name := values[role]) not in known:
+            expected = f"{nearest(name, known)}; a new one needs a row in reporters.csv"
+            raise UserError(f"{role}: found {quote(name)}, expected {expected}")
+    days = {name: pd.Timestamp(values[name]) for name in ("period_start", "period_end")}
+    taken = pd.Series([one["figure_id"] for one in figures])
+    (key,) = with_ids(pd.DataFrame([values | days]), taken, known)["figure_id"]
+    row = dict.fromkeys(figures[0], "") | values | {"figure_id": key}
+    countries = _countries([row["reporter"], row["partner"]])
     with working_file(data_dir() / "figures.csv") as draft:
-        draft.write_text(to_text([*read_rows("figures"), row]), encoding="utf-8")
+        draft.write_text(to_text([*figures, row]), encoding="utf-8")
         table, found = check_table("figures", draft, [fig.check_figure])
     named = {quote(one["name"]) for one in countries}  # these will be known
     found = [one for one in found if not (one.column in ("reporter", "partner") and one.found in named)]
     own = {"file": "new figure", "line": 2}
-    return [one._replace(**own if one.line == table.index[-1] else {"file": "figures.csv"}) for one in found]
+    if found := [
+        one._replace(**own if one.line == table.index[-1] else {"file": "figures.csv"}) for one in found
+    ]:
+        raise UserError(list_faults(found))
+    return row, countries
 
 
-def warnings(row: Row) -> list[str]:
-    """What speaks against a row: figures of the same period, and every rule that doubts it or others because of it."""
+def _countries(names: list[str]) -> list[Row]:
+    """Rows of the countries among some names that reporters.csv does not have."""
+    known, coded = {one["name"] for one in read_rows("reporters")}, codes()
+    new = [name for name in dict.fromkeys(names) if name and name not in known]
+    return [{"name": name, "code": coded[name], "kind": "country"} for name in new]
+
+
+def warnings(row: Row) -> tuple[list[str], pd.DataFrame]:
+    """What speaks against a row: figures of the same period, and the flags that it raises, on itself or on others."""
     curated, rates, parents = fig.load_figures(), fig.covariate("cny_per_usd"), fig.parents()
     text = pd.DataFrame([row], index=pd.Index([0], name="line"), dtype="str")
     typed = fig.derive(give_types(text, describe("figures")["schema"]["fields"]))
@@ -133,11 +145,7 @@ def warnings(row: Row) -> list[str]:
     both = pd.concat([near, typed], ignore_index=True)
     before, after = (plausibility.find_flags(rows, rates, parents) for rows in (near, both))
     known, flags = (pd.MultiIndex.from_frame(rows[["rule", "figure_id"]]) for rows in (before, after))
-    return lines + [
-        f"{one.rule}: {one.figure_id}: found {one.found}, expected {one.expected}"
-        + (f" (against {one.against})" if one.against else "")
-        for one in after[~flags.isin(known)].itertuples()
-    ]
+    return lines, after[~flags.isin(known)]
 
 
 def _of_period(rows: pd.DataFrame, figure: Any) -> pd.DataFrame:
@@ -156,13 +164,11 @@ MOST_PAIRS = 100_000
 """Pairs of figures of one flow that the rules compare, half a second; of more, the flows with the largest jumps."""
 
 
-def doubts(parts: list[pd.DataFrame], of: Collection[str] | None = None) -> tuple[pd.DataFrame, int]:
-    """The flags on figures of `lib.fetched`, a frame a reporter, all or those with a key in `of`; and how many were seen."""
+def doubts(parts: Iterable[tuple[pd.DataFrame, pd.DataFrame]]) -> tuple[pd.DataFrame, int]:
+    """The flags on figures of `lib.fetched`, and how many were seen; a pair a reporter: all its rows, those asked about."""
     curated, rates, parents = fig.load_figures(), fig.covariate("cny_per_usd"), fig.parents()
     found, seen, left = [pd.DataFrame(columns=plausibility.COLUMNS)], 0, MOST_PAIRS
-    wanted = set() if of is None else set(of)  # `isin` of pandas makes a scalar of each key each time
-    for part in parts:
-        own = part if of is None else part.loc[[key in wanted for key in part["figure_id"]]]
+    for part, own in parts:
         rows = part[part["partner"].isin(own["partner"].unique())]
         if len(rows) > 2_000:  # months are in their years
             rows = rows[(rows["period_end"] - rows["period_start"]).dt.days > 360]
@@ -172,7 +178,7 @@ def doubts(parts: list[pd.DataFrame], of: Collection[str] | None = None) -> tupl
         left -= int(size[rows.index].sum())
         if rows.empty:
             continue
-        asked = rows.loc[rows.index.isin(own.index), "figure_id"]
+        asked = rows.loc[rows["figure_id"].isin(own["figure_id"]), "figure_id"]
         seen += len(asked)
         family = curated["reporter"].isin(_family(str(part["reporter"].iloc[0]), parents))
         near = curated[family & curated["partner"].isin(rows["partner"])]
@@ -213,13 +219,11 @@ def place_rows(name: str, kind: str, parent: str) -> list[Row]:
     if parent and parent not in coded:
         expected = f"a place that is known, of which {name} is a part"
         raise UserError(f"--place: found {quote(parent)}, expected {expected}")
-    new = parent and parent not in known
-    above = [{"name": parent, "code": coded[parent], "kind": "country"}] if new else []
     # The first letters of a name that are no code yet, three or more.
     letters = re.sub("[^A-Z]", "", unicodedata.normalize("NFKD", name).upper()) or "X"
     free = (f"{letters[:size]}{'' if size <= len(letters) else size}" for size in count(3))
     code = next(code for code in free if code not in coded.values())
-    return [*above, {"name": name, "code": code, "kind": kind, "parent": parent}]
+    return [*_countries([parent]), {"name": name, "code": code, "kind": kind, "parent": parent}]
 
 
 def put(table: str, rows: list[Row]) -> None:
@@ -231,21 +235,16 @@ def put(table: str, rows: list[Row]) -> None:
 def add(row: Row) -> Row:
     """Write a row, under the next key that is still free, and the countries that it needs; one with faults is refused."""
     with editing():
-        row = make_row(row)
-        countries = countries_to_add(row)
-        if found := faults(row, countries):
-            raise UserError(list_faults(found))
+        row, countries = prepare(row)
         write_tables(_with_rows("figures", [row]) | (_with_rows("reporters", countries) if countries else {}))
     return row
 
 
 def _with_rows(table: str, rows: list[Row]) -> dict[str, bytes]:
     """A table with more rows, or others of the same keys, in its order, by its path."""
-    schema, by_key = describe(table)["schema"], {}
-    blank = {field["name"]: "" for field in schema["fields"]}
-    names = [schema["primaryKey"]] if isinstance(schema["primaryKey"], str) else schema["primaryKey"]
-    for row in (*read_rows(table), *rows):
-        by_key[tuple(row[name] for name in names)] = blank | row
+    schema = describe(table)["schema"]
+    names, blank = np.atleast_1d(schema["primaryKey"]), {field["name"]: "" for field in schema["fields"]}
+    by_key = {tuple(row[name] for name in names): blank | row for row in (*read_rows(table), *rows)}
     order = ORDER if table == "figures" else names
     text = to_text(sorted(by_key.values(), key=lambda row: [row[name] for name in order]))
     return {describe(table)["path"]: text.encode()}
@@ -318,11 +317,11 @@ def _altered_rows(resource: dict[str, Any]) -> list[str]:
 def compare(table: str, before: bytes, after: bytes) -> Difference:
     """What differs between two contents of a table, as text, by the fields of its key; a key's second row counts by number."""
     schema, sides = describe(table)["schema"], []
-    names = [schema["primaryKey"]] if isinstance(schema["primaryKey"], str) else schema["primaryKey"]
     for content in (before, after):
         rows = pd.read_csv(io.BytesIO(content), dtype="str", keep_default_na=False, encoding_errors="replace")
         rows = rows.reindex(columns=[field["name"] for field in schema["fields"]]).fillna("")
-        keys = pd.Series([printable(" ".join(key)) for key in rows[names].to_numpy()], dtype="str")
+        texts = rows[np.atleast_1d(schema["primaryKey"])].to_numpy()
+        keys = pd.Series([printable(" ".join(key)) for key in texts], dtype="str")
         again = keys.groupby(keys).cumcount()
         sides.append(rows.set_index(keys.mask(again > 0, keys + " again " + again.astype("str"))))
     old, new = sides

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from lib.tools.run.kernels import ORDINARY, starting
+from lib.tools.run.kernels import ORDINARY, _starting
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @contextmanager
 def warm() -> Iterator[str]:
     """The name of kernels of a new server."""
-    with starting() as name:
+    with _starting() as name:
         yield name()
 
 

@@ -159,8 +159,7 @@ def test_a_dask_worker_killed_midway_loses_nothing(place: Path, kernel: str) -> 
     every = [Run(tiny.NAME, str(n), VALUES | {"reporter": str(n)}) for n in range(6)]
     with dask_cluster(place) as (address, workers):
         outcomes = []
-        sources = freshness.Sources()
-        tasks = [(run, place / "out", Settings(kernel), sources) for run in every]
+        tasks = [(run, place / "out", Settings(kernel), ()) for run in every]
         for outcome in execute.execute_many(tasks, execute.connected(address)):
             outcomes.append(outcome)
             if len(outcomes) == 1:

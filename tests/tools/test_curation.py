@@ -66,7 +66,7 @@ def flags_found_once() -> Iterator[None]:
 @pytest.fixture
 def undoubted(monkeypatch: pytest.MonkeyPatch) -> None:
     """No rule is asked, where what a rule would say is not the question."""
-    monkeypatch.setattr(curation, "warnings", lambda row: [])
+    monkeypatch.setattr(curation, "warnings", lambda row: ([], pd.DataFrame()))
 
 
 def invoke(*arguments: str, typed: str = "") -> Result:
@@ -406,7 +406,7 @@ def test_covariates_are_not_renewed_over_a_difference(own_data):
 def rows_given(*publishers: str) -> list[dict[str, str]]:
     given = {name.replace("-", "_"): text for name, text in GIVEN.items() if name != "period"}
     given |= {"period_start": "2014-01-01", "period_end": "2014-12-31", "flow": "total", "status": "ok"}
-    return [curation.make_row(given | {"publisher": publisher}) for publisher in publishers]
+    return [curation.prepare(given | {"publisher": publisher})[0] for publisher in publishers]
 
 
 def test_figures_added_at_once_get_keys_of_their_own_and_a_copy_is_refused(own_data):

@@ -72,11 +72,11 @@ def execute(
     at_once: int = 2,
 ) -> list[Outcome]:
     """Execute runs, some at once; `limits` has the seconds of a notebook where it must not take for ever."""
-    sources, tasks = freshness.Sources(), []
+    tasks: list[execution.Task] = []
     for run in all_runs:
         seconds = (limits or {}).get(run.notebook, PATIENCE)
         settings = Settings(KERNEL["name"], seconds, megabytes=megabytes)
-        tasks.append((run, place / "out", settings, sources))
+        tasks.append((run, place / "out", settings, ()))
     return list(execution.execute_many(tasks, execution.threads(at_once)))
 
 
@@ -230,10 +230,7 @@ def test_a_full_disk_is_a_failure_that_leaves_no_result(
     assert (outcome.error == "") == (fails_from == 3)
     assert is_true(place, run) == (fails_from == 3)
     monkeypatch.setattr(os, "fsync", real)
-    assert (
-        freshness.reason_to_run(run, place / "out", freshness.Sources()) == ""
-        or execute_one(run, place / "out").error == ""
-    )
+    assert freshness.reason_to_run(run, place / "out") == "" or execute_one(run, place / "out").error == ""
     assert is_true(place, run)
     assert sorted(p.name for p in outcome.folder.iterdir()) == ["notebook.ipynb", "page.html", "run.json"]
 
@@ -355,7 +352,7 @@ def test_ctrl_c_is_obeyed_whichever_thread_hears_it(place: Path, monkeypatch: py
         signal.pthread_kill(threading.get_ident(), signal.SIGINT)
 
     settings = Settings(KERNEL["name"], 60)
-    tasks = [(Run(tiny.NAME, "default", VALUES), place / "out", settings, freshness.Sources())]
+    tasks = [(Run(tiny.NAME, "default", VALUES), place / "out", settings, ())]
     started = time.monotonic()
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -388,10 +385,10 @@ from lib.tools.run.freshness import run_from
 kernels._SCRIPT = Path({str(tiny.SERVER)!r})
 if __name__ == "__main__":
     runs = [run_from(run, "test") for run in json.loads(sys.argv[2])]
-    with kernels.starting() as server:
-        kernel, sources = server(), freshness.Sources()
-        due = [run for run in runs if freshness.reason_to_run(run, Path(sys.argv[1]), sources)]
-        tasks = [(run, Path(sys.argv[1]), Settings(kernel, 900), sources) for run in due]
+    with kernels._starting() as server:
+        kernel = server()
+        due = [run for run in runs if freshness.reason_to_run(run, Path(sys.argv[1]))]
+        tasks = [(run, Path(sys.argv[1]), Settings(kernel, 900), ()) for run in due]
         for outcome in execute_many(tasks, threads(2)):
             print(outcome.run.name, outcome.error, flush=True)
 """

@@ -67,7 +67,7 @@ def use(place: Path, patch: pytest.MonkeyPatch) -> None:
 
 
 def reason(place: Path, run: Run = RUN) -> str:
-    return freshness.reason_to_run(run, place / "out", freshness.Sources())
+    return freshness.reason_to_run(run, place / "out")
 
 
 def append(path: Path, text: str = "\n") -> None:
@@ -171,11 +171,11 @@ def test_an_edited_function_repeats_if_the_notebook_imports_it(project: Path, ow
 
 def test_data_beside_a_module_are_a_part_of_it(own_lib: Path) -> None:
     module = own_lib / "economies.py"
-    before = freshness.Sources().meaning_of(module)
+    before = freshness._meaning_of(module)
     append(own_lib / "goals.py", "# a remark\n")
-    assert freshness.Sources().meaning_of(module) == before
+    assert freshness._meaning_of(module) == before
     append(own_lib / "phrases.toml", 'more = "words"\n')
-    assert freshness.Sources().meaning_of(module) != before
+    assert freshness._meaning_of(module) != before
 
 
 def test_words_in_a_module_repeat_nothing(project: Path, own_lib: Path) -> None:
@@ -258,15 +258,13 @@ def test_words_in_a_notebook_renew_the_page_as_if_it_were_executed(
         assert renewed == executed
 
 
-def test_other_parameters_and_versions_repeat(project: Path) -> None:
+def test_other_parameters_and_versions_repeat(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (
         reason(project, Run(tiny.NAME, "default", VALUES | {"flow": "export"})) == "parameters changed: flow"
     )
-    sources = freshness.Sources()
-    sources.known["versions"] = freshness._run_versions() | {"pandas": "99"}
-    assert re.fullmatch(
-        "versions changed: pandas .* to 99", freshness.reason_to_run(RUN, project / "out", sources)
-    )
+    versions = freshness._run_versions() | {"pandas": "99"}
+    monkeypatch.setattr(freshness, "_run_versions", lambda: versions)
+    assert re.fullmatch("versions changed: pandas .* to 99", reason(project))
 
 
 def test_a_new_and_a_failed_run_have_their_reasons(project: Path, kernel: str) -> None:

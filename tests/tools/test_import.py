@@ -620,7 +620,7 @@ def test_a_value_ten_times_too_high_is_doubted_when_it_is_imported_and_afterward
 def test_an_import_that_would_lock_the_collection_is_refused_whole(
     own_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(curation, "letter_of", lambda place: "a")
+    monkeypatch.setattr(curation, "_letter_of", lambda place: "a")
     table = file("mine.csv", "year,usd,cny\n2021,100,645\n")
     refused = run("import", table, *SAID, "--flow", "export", "--yes", ends=2)
     assert 'figure_id "TD-CN-export-2021-mine-a" beside others, expected keys used once' in refused

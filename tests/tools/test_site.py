@@ -350,7 +350,7 @@ def test_a_run_whose_files_were_altered_is_shown_as_damaged(small: Path) -> None
 def test_a_run_whose_process_died_has_a_page(small: Path) -> None:
     run = Run(site_runs.FIRST, "died", cases.GoalCase().model_dump(mode="json"))
     run.folder(small).mkdir()
-    parts = freshness.Sources().parts(run, ())
+    parts = freshness.all_parts(run, freshness.code_parts(run.path), ())
     record = {"key": "", "status": "failed", "parts": parts, "error": "killed <9>"}
     freshness.write_journal(run.folder(small), asdict(run) | record)
     build_site(small)

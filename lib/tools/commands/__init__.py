@@ -119,7 +119,8 @@ def in_words(flags: Any) -> Iterator[str]:
     """What rules of plausibility doubt, a line a figure."""
     for flag in flags.itertuples():
         status = f" ({flag.status})" if getattr(flag, "status", "") else ""
-        yield f"{flag.rule}: {flag.figure_id}{status}: found {flag.found}, expected {flag.expected}"
+        against = f" (against {flag.against})" if flag.against else ""
+        yield f"{flag.rule}: {flag.figure_id}{status}: found {flag.found}, expected {flag.expected}{against}"
 
 
 def is_terminal() -> bool:

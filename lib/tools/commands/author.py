@@ -27,7 +27,7 @@ TEMPLATE = "template"  # the notebook to copy
 
 PICTURE_OF, PICTURE = "00_did_the_goal_hold", ".github/picture.png"  # README.md shows its first figure
 
-REGISTRY = "tools/run/notebooks.csv"  # of `lib`: lists a new notebook, too
+REGISTRY = "tools/run/notebooks.csv"  # in `lib`, where a new notebook is listed
 
 
 @click.command()
@@ -168,11 +168,11 @@ def stamp(
         click.echo(f"{len(paths)} fresh, nothing to do")
         return
     commands.expect_known_data()
-    with kernels.starting() as kernel:
-        for path in due:
-            _restamp(path, kernel())
-            _renew_picture(path)
-            click.echo(f"stamped {path.stem} ({stale[path]})")
+    kernel = kernels.server()
+    for path in due:
+        _restamp(path, kernel())
+        _renew_picture(path)
+        click.echo(f"stamped {path.stem} ({stale[path]})")
 
 
 def _restamp(path: Path, kernel: str = "python3") -> None:
@@ -245,7 +245,7 @@ def new(
     notebook = _filled_in(_read_notebook(folder / f"{TEMPLATE}.ipynb"), name, known[case])
     files.write_atomically(path, _cleaned(notebook, {}))
     try:
-        files.write_atomically(registry, f"{before}{name},{case},when named\n")
+        files.write_atomically(registry, f"{before}{name},{case},on request\n")
         _restamp(path)
     except UserError:
         path.unlink()

@@ -63,12 +63,11 @@ def fetch(
     last = date.today().year + (freq != "A")
     span = record.read_years(years) if years else range(facts.first_year, last)
     days = facts.good_days or 7 * all_pairs if max_age is None else max_age
-    age = timedelta(days=days) if days else None
     if all_pairs and not offline:
         click.echo(f"{facts.title}: {facts.licence}.")
         if not agreed("Have you what that asks for, and shall it start?", yes):
             return
-    with _desk(allow_http, offline=offline, max_age=age) as desk:
+    with _desk(allow_http, offline=offline, max_age=timedelta(days=days)) as desk:
         if not (reporter and partner):
             added, failed = list[tuple[int, ...]]([(0, 0, 0)]), list[str]()
             for done, (one, answer) in enumerate(record.fetch_panel(source, freq, span, desk), start=1):
@@ -276,9 +275,7 @@ def _show(drafts: list[Any], notes: list[str]) -> bool:
     names = rows["reporter"], rows["partner"], rows["flow"]
     for *cells, beside in zip(*names, periods, values, rows["unit"], known, strict=True):
         click.echo("  ".join(["", *cells, *([f"known: {beside}"] if beside else [])]))
-    flags, seen = curation.doubts(
-        [rows for rows, *_ in drafts], {key for one in news for key in one["figure_id"]}
-    )
+    flags, seen = curation.doubts([(rows, new) for rows, new, _ in drafts])
     more = [f"and {len(flags) - SHOWN:,} more"] * (len(flags) > SHOWN)
     tell([*in_words(flags.head(SHOWN)), *more], "look: ")
     if seen < total:

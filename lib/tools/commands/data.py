@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import click
 
-from lib.errors import UserError, list_faults
-from lib.package import describe
+from lib.errors import UserError
 from lib.research import files
 from lib.tools import commands
 from lib.tools.commands import WORDS, agreed, bring, flag, in_words, options, tell
@@ -30,9 +29,7 @@ for command in (bring.fetch, bring.import_, bring.refresh, bring.remove, bring.u
 @options
 def add(
     yes: Annotated[bool, "Write without asking, also where something speaks against it."] = False,
-    **given: Annotated[
-        str | None, {name: f"{words[0].upper()}{words[1:]}." for name, words in ASKED.items()}
-    ],
+    **given: Annotated[str | None, ASKED],
 ) -> None:
     """Add one figure to figures.csv: what no option gives is asked for.
 
@@ -44,13 +41,11 @@ def add(
     commands.expect_known_data()
     values = _in_our_words(_complete(given))
     start, end = curation.read_period(values.pop("period"))
-    row = curation.make_row(values | {"period_start": start, "period_end": end})
-    countries = curation.countries_to_add(row)
-    if faults := curation.faults(row, countries):
-        raise UserError(list_faults(faults))
+    row, countries = curation.prepare(values | {"period_start": start, "period_end": end})
     click.echo(", ".join(filter(None, row.values())))
     tell((f"{country['name']}, {country['code']}" for country in countries), "reporters.csv gets a row: ")
-    tell(curation.warnings(row), "look: ")
+    known, flags = curation.warnings(row)
+    tell([*known, *in_words(flags)], "look: ")
     if agreed("Write it?", yes):
         click.echo(f"wrote {curation.add(row)['figure_id']} to data/figures.csv")
 
@@ -105,8 +100,6 @@ def check(
 
 def _show_flags(listed: bool) -> None:
     """How many figures the rules doubt, how many of them have a status that says so, and which they are."""
-    import pandas as pd
-
     from lib import fetched
     from lib import figures as fig
     from lib.analysis import plausibility
@@ -116,9 +109,9 @@ def _show_flags(listed: bool) -> None:
     parts = [] if fetched.is_left_out() else [*map(fetched.read_file, fetched.files())]
     found = plausibility.find_flags(figures, fig.covariate("cny_per_usd"), fig.parents())
     found["status"] = found["figure_id"].map(figures.set_index("figure_id")["status"])
-    more, seen = curation.doubts(parts)
+    more, seen = curation.doubts((part, part) for part in parts)
     if listed:
-        tell(in_words(pd.concat([found, more.assign(status="")])))
+        tell([*in_words(found), *in_words(more)])
     doubted = found.drop_duplicates("figure_id")
     settled = (~doubted["status"].isin(plausibility.UNDOUBTED)).sum()
     click.echo(
@@ -139,23 +132,20 @@ def diff(
     """Compare the figures of two vintages: days, files, git revisions, or "now"."""
     from lib.tools import curation
 
-    old, new = curation.read_vintage(before), curation.read_vintage(after)
-    if reporter:
-        old, new = (rows[rows["reporter"] == reporter] for rows in (old, new))
-    names = [field["name"] for field in describe("figures")["schema"]["fields"]]
     form: Any = {"index": False, "float_format": "%.12g", "date_format": "%Y-%m-%d"}
-    added, removed, changed = curation.compare(
-        "figures", *(rows[names].to_csv(**form).encode() for rows in (old, new))
-    )
-    for mark, rows, some in (("+ ", new, added), ("- ", old, removed)):
-        tell(map(_in_words, rows[rows["figure_id"].isin(some.index)].itertuples()), mark)
+    sides = [curation.read_vintage(vintage) for vintage in (before, after)]
+    if reporter:
+        sides = [rows[rows["reporter"] == reporter] for rows in sides]
+    added, removed, changed = curation.compare("figures", *(rows.to_csv(**form).encode() for rows in sides))
+    for mark, rows in (("+ ", added), ("- ", removed)):
+        tell(map(_in_words, rows.itertuples()), mark)
     tell((f'{name}: {column}: "{one}" → "{other}"' for name, column, one, other in changed), "~ ")
     click.echo(f"{len(added)} added, {len(removed)} removed, {len({name for name, *_ in changed})} changed")
 
 
 def _in_words(row: Any) -> str:
-    value = "" if row.value != row.value else f", {row.value:g} {row.unit}"
-    growth = "" if row.yoy_pct != row.yoy_pct else f", {row.yoy_pct:+g} %"
+    value = row.value and f", {float(row.value):g} {row.unit}"
+    growth = row.yoy_pct and f", {float(row.yoy_pct):+g} %"
     return f"{row.figure_id}{value}{growth}, {row.publisher}, {row.published or 'undated'}, {row.status}"
 
 

@@ -3,8 +3,9 @@
 import fnmatch
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,11 +65,13 @@ def run(
 
     def select() -> freshness.Chosen:
         if writes and not (scheduler or cold) and (named or len(notebook) != 1):
-            _start_server()  # which gets ready while parameters are checked
+            from lib.tools.run import kernels
+
+            kernels.server()  # which gets ready while parameters are checked
         return _select(*asked, matrix)
 
     state = (*asked, str(matrix), content)
-    (found, left_out), sources = freshness.choose(state, out, select, keep=writes)
+    (found, left_out), code = freshness.choose(state, out, select, keep=writes)
     chosen = _only(found, only)
     _tell_how_read(values, chosen)
     if list_:
@@ -82,13 +85,17 @@ def run(
             write_json(asdict(one), specs / f"{one.notebook}--{one.slug}.json")
         click.echo(f"wrote {len(chosen)} files to {specs}")
         return
-    items = [(one, "forced" if force else freshness.reason_to_run(one, out, sources)) for one in chosen]
+    hashed = cache(freshness.data_hash)  # of what many runs open
+    items = [
+        (one, "forced" if force else freshness.reason_to_run(one, out, code[one.notebook], hashed))
+        for one in chosen
+    ]
     if dry_run:
         _tell_what_would_run(items, left_out)
         return
     how = {"force": force, "timeout": timeout, "cold": cold, "jobs": jobs, "memory": memory}
     try:
-        outcomes = _execute(items, out, sources, **how, fail_fast=fail_fast, scheduler=scheduler)
+        outcomes = _execute(items, out, code, **how, fail_fast=fail_fast, scheduler=scheduler)
     finally:  # also after Ctrl-C: what had finished is kept
         collect_results(out, any(reason for _, reason in items))
     place = {one.name: number for number, one in enumerate(chosen)}
@@ -119,7 +126,8 @@ def run_one(spec: Path, out: Out = OUT, force: Force = False, timeout: Timeout =
 
 def execute_one(run: Any, out: Path, force: bool = False, timeout: float = 600.0) -> Any:
     """Execute one run, unless it is up to date: its outcome."""
-    return _execute([(run, "asked for")], out, freshness.Sources(), force=force, timeout=timeout)[0]
+    code = {run.notebook: freshness.code_parts(run.path)}
+    return _execute([(run, "asked for")], out, code, force=force, timeout=timeout)[0]
 
 
 @click.command()
@@ -231,7 +239,7 @@ def _spent(outcome: Any) -> str:
 # --- running them ---
 
 
-def _execute(items: list[Any], out: Path, sources: Any, fail_fast: bool = False, **how: Any) -> list[Any]:
+def _execute(items: list[Any], out: Path, code: Any, fail_fast: bool = False, **how: Any) -> list[Any]:
     """Execute what is due, with a bar on a terminal and a line a run elsewhere: all outcomes."""
     due = [run for run, reason in items if reason]
     done = [freshness.Outcome(run, run.folder(out), 0.0, skipped=True) for run, reason in items if not reason]
@@ -244,7 +252,7 @@ def _execute(items: list[Any], out: Path, sources: Any, fail_fast: bool = False,
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with tqdm(total=len(due), unit="run", file=sys.stderr, disable=None, dynamic_ncols=True) as bar:
-            for number, outcome in enumerate(_outcomes(due, out, sources, **how), 1):
+            for number, outcome in enumerate(_outcomes(due, out, code, **how), 1):
                 done.append(outcome)
                 failed += bool(outcome.error)
                 if bar.disable:
@@ -259,14 +267,14 @@ def _execute(items: list[Any], out: Path, sources: Any, fail_fast: bool = False,
 
 
 def _outcomes(
-    due: list[Any], out: Path, sources: Any, *, force: bool, timeout: float, cold: bool = False, **where: Any
+    due: list[Any], out: Path, code: Any, *, force: bool, timeout: float, cold: bool = False, **where: Any
 ) -> Iterator[Any]:
     """Outcomes from the executor that was asked for, by the options of `run`."""
     from lib.tools.run import kernels
 
     jobs, memory, scheduler = map(where.get, ("jobs", "memory", "scheduler"))
     warm = not cold and len(due) > 1  # a server of warm kernels pays from the second run on
-    server = _start_server() if warm and not scheduler else None
+    server = kernels.server() if warm and not scheduler else None
     from lib.tools.run import execute  # while the server gets ready
 
     name = server() if server else kernels.INSTALLED if warm else kernels.ORDINARY
@@ -274,15 +282,5 @@ def _outcomes(
     most = memory * 1000 if memory else 0 if scheduler else execute.free_megabytes() / at_once
     settings = execute.Settings(name, timeout, force, most)
     executor = execute.connected(scheduler) if scheduler else execute.threads(at_once)
-    yield from execute.execute_many([(run, out.absolute(), settings, sources) for run in due], executor)
-
-
-def _start_server() -> Callable[[], str]:
-    """Start what warm kernels are forked from, until the command ends: waits and gives the kernel's name."""
-    from lib.tools.run import kernels
-
-    context = click.get_current_context()
-    if __name__ not in context.meta:
-        context.meta[__name__] = context.with_resource(kernels.starting())
-    waits: Callable[[], str] = context.meta[__name__]
-    return waits
+    tasks = [(run, out.absolute(), settings, list(code[run.notebook]["lib"])) for run in due]
+    yield from execute.execute_many(tasks, executor)

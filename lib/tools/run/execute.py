@@ -12,10 +12,9 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
-from copy import copy
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +37,7 @@ from lib.package import data_dir
 from lib.research.files import locked, make_folder_below, sweep, write_atomically
 from lib.tools.run import freshness, kernels, page, results_table
 from lib.tools.run.engine import RUNNING, STOPPING, TIMEOUT_SECONDS, StoppedError, Watch
-from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, PAGE, PAGE_ONLY, RESULT, Outcome, Run, Sources
+from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, PAGE, PAGE_ONLY, RESULT, Outcome, Run
 from lib.tools.run.opened import start_line
 
 KILLED = ("DeadKernelError", "Kernel died before replying")
@@ -98,32 +97,33 @@ def _tidy(notebook: Any) -> None:
             cell.id = "injected-parameters"
 
 
-def _run_one(
-    run: Run, out: Path, settings: Settings | None = None, sources: Sources | None = None
-) -> Outcome:
-    """Execute one run and write its files, or find that they are up to date; what goes wrong in it is in the outcome."""
-    settings, sources = settings or Settings(), copy(sources or Sources())
-    folder, started = run.folder(out), time.monotonic()
+def _run_one(run: Run, out: Path, settings: Settings | None = None, modules: Iterable[str] = ()) -> Outcome:
+    """Execute one run and write its files, or find that they are up to date; what goes wrong in it is in the outcome.
+
+    `modules` are those that the notebook imports, if they are known.
+    """
+    settings, folder, started = settings or Settings(), run.folder(out), time.monotonic()
     make_folder_below(out, folder)
     with locked(folder):
-        reason = "forced" if settings.force else freshness.reason_to_run(run, out, sources)
+        code = freshness.code_parts(run.path, modules)
+        reason = "forced" if settings.force else freshness.reason_to_run(run, out, code)
         if not reason:
             return Outcome(run, folder, time.monotonic() - started, skipped=True)
         sweep(folder)
         if reason.startswith(PAGE_ONLY):
-            error = _renew_page(run, folder, sources)
+            error = _renew_page(run, folder, code)
         else:
-            error = _execute_locked(run, folder, settings, sources)
+            error = _execute_locked(run, folder, settings, code)
             if any(words in error for words in KILLED):  # a second try
                 left = max(1.0, settings.timeout - (time.monotonic() - started))
-                error = _execute_locked(run, folder, replace(settings, timeout=left), copy(sources))
+                error = _execute_locked(run, folder, replace(settings, timeout=left), code)
     return Outcome(run, folder, time.monotonic() - started, error)
 
 
-def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources) -> str:
-    """Execute and publish; returns the error in words."""
+def _execute_locked(run: Run, folder: Path, settings: Settings, before: Mapping[str, Any]) -> str:
+    """Execute and publish; returns the error in words. `before` are the `code_parts` of the notebook as it begins."""
     moment, started = datetime.now(UTC), time.monotonic()
-    before, watch, error = sources.parts(run, ()), Watch(), ""
+    watch, error = Watch(), ""
     # Not beside the result: of a run that is killed something would stay there.
     place = kernels.private_folder()
     with tempfile.TemporaryDirectory(prefix="o-", dir=place, ignore_cleanup_errors=True) as working:
@@ -141,9 +141,8 @@ def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources
                 with suppress(UserError):  # a full disk, which is the failure
                     write_atomically(folder / FAILED, nbformat.writes(watch.notebook, indent=1) + "\n")
         opened, steady = freshness.read_opened(notes)
-    known = copy(sources)
-    steady = steady and known.parts(run, ()) == before
-    parts = known.parts(run, opened)
+    code = freshness.code_parts(run.path, before["lib"])
+    steady, parts = steady and code == before, freshness.all_parts(run, code, opened)
     record = asdict(run) | {
         "key": freshness.key_of(parts) if steady else "",
         "status": "failed" if error else "ok",
@@ -160,7 +159,7 @@ def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources
     return error
 
 
-def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
+def _renew_page(run: Run, folder: Path, code: Mapping[str, Any]) -> str:
     """Make the files of a run anew from its outputs, with the text of its notebook as it is now."""
     journal = freshness.read_journal(folder)
     assert journal is not None, "the reason was read from it"
@@ -172,8 +171,7 @@ def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
         cell.outputs, cell.execution_count = done.outputs, done.execution_count
     try:
         _publish(notebook, folder)
-        parts = journal["parts"] | {"page": sources.parts(run, journal["parts"]["data"])["page"]}
-        freshness.write_journal(folder, journal | {"parts": parts})
+        freshness.write_journal(folder, journal | {"parts": journal["parts"] | {"page": code["page"]}})
     except UserError as fault:  # a full disk
         return str(fault)
     return ""
@@ -203,7 +201,7 @@ def _in_words(error: Exception) -> str:
 
 # --- many at once ---
 
-Task = tuple[Run, Path, Settings, Sources]
+Task = tuple[Run, Path, Settings, Iterable[str]]
 CONNECT_SECONDS = 10
 RUN_MEGABYTES = 500  # what one run takes at most, by a generous measure
 HEAR_SECONDS = 0.5

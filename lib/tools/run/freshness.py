@@ -11,15 +11,15 @@ outputs     {file beside this one: hash}
 
 and for people `started`, `seconds`, `kernel`. Code counts by its meaning (`lib.research.meaning`), all else by content. What
 only shows (Markdown, comments, what makes the page) is a reason to make the page anew. A committed notebook has a stamp of
-the same, in a few digits. What pandas and a parser find out of files and arguments alone (checked parameters, imports) is
-kept in the output folder under a hash of all these, so what is unchanged is told without them.
+the same, in a few digits. What pandas and a parser find out of files and arguments alone (checked parameters, what code
+means) is kept in the output folder under a hash of all these, so what is unchanged is told without them.
 """
 
 import json
 import platform
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -140,9 +140,7 @@ def read_opened(notes: Path) -> tuple[list[str], bool]:
 
 def _places() -> dict[str, Path]:
     """What the name of a file begins with, and the folder that this stands for; data files have no prefix."""
-    package = Path(__file__).resolve().parents[2]  # which has a table of its own
-    named = {"": data_dir(), "./notebooks/": notebooks_dir(), "./lib/": package}
-    return named | {"./": LIB.parent, "~/": Path.home()}
+    return {"": data_dir(), "./notebooks/": notebooks_dir(), "./": LIB.parent, "~/": Path.home()}
 
 
 def _name_for(path: str) -> str:
@@ -172,91 +170,86 @@ RUN_PACKAGES = (
 """What a run and its page need beside the dependencies of `lib`."""
 
 
-class Sources:
-    """The state of notebooks, modules, data and packages; each file is read and hashed once.
+def code_parts(notebook: Path, modules: Iterable[str] = ()) -> dict[str, Any]:
+    """What decides the output of every run of a notebook, and its page, beside parameters and data.
 
-    A copy, here or in another process, reads the files anew and takes along what is `known` and costly to find out: the
-    versions of packages; the modules that a notebook imports, by its name; by the hash of a source file's content, or a
-    notebook's, the hash of what its code means.
+    `modules` are the files of `lib` that it imports, where they are known: to follow all imports takes longest.
     """
-
-    def __init__(self, known: dict[str, Any] | None = None) -> None:
-        self.known = {} if known is None else known
-        self.hash_of, self.data_hash = cache(hash_file), cache(self._data_hash)
-        self._cells_of = cache(self._read_cells)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """What a copy takes along."""
-        return Sources, (self.known,)
-
-    def _learn(self, name: str, find: Callable[[], Any]) -> Any:
-        """What is known by a name; found out the first time."""
-        if name not in self.known:
-            self.known[name] = find()
-        return self.known[name]
-
-    def meaning_of(self, path: Path) -> str:
-        """The hash of what a module does, with the data beside it; empty where there is none."""
-        if not (digest := self.hash_of(path)):
-            return ""
-        means = self._learn(digest, lambda: meaning(path.read_bytes().decode(errors="surrogateescape")))
-        data = [self.hash_of(one) for one in beside(path)]
-        return hash_text(" ".join([means, *data])) if data else str(means)
-
-    def _data_hash(self, name: str, opened: Collection[str]) -> str:
-        """The hash of a file that was opened: of a module by what it does, of a notebook by the opening that others show."""
-        path = _path_of(name)
-        try:
-            if name.startswith("./notebooks/") and name.endswith(".ipynb"):
-                return hash_text(text_of(_cells(path)[0]))
-            if path.is_dir():  # the names in it: each file that was opened counts by itself
-                return _hash_json(sorted(below.relative_to(path).as_posix() for below in path.rglob("*")))
-            if name == PACKAGE_FILE:  # what it says of opened tables, whose own hash says size and checksum
-                tables = json.loads(plain_bytes(path))["resources"]
-                said = [table.items() for table in tables if table["path"] in opened]
-                return _hash_json([{k: v for k, v in table if k not in ("bytes", "hash")} for table in said])
-        except (OSError, ValueError, KeyError, TypeError, IndexError):  # damaged: it counts by its bytes
-            return hash_file(path)
-        return self.meaning_of(path) if _is_helper(name) else self.hash_of(path)
-
-    def parts(self, run: Run, data: Iterable[str]) -> dict[str, Any]:
-        """Everything that decides the output of a run which opens the files `data`, and its page."""
-        code, text = self._cells_of(run.path)
-        modules = self._learn(run.notebook, lambda: _module_names(run.path))
-        helpers, opened = _modules_of_helpers(data), frozenset(data)
-        templates = sorted((LIB / "tools" / "run" / "templates").glob("*.*"))
-        page = {path.relative_to(LIB).as_posix(): self.hash_of(path) for path in templates}
-        return {
-            "notebook": code,
-            "lib": self._meanings([*modules, *(f"{name}.py" for name in helpers)]),
-            "data": {name: self.data_hash(name, opened) for name in sorted(opened)},
-            "parameters": run.parameters,
-            "versions": self._learn("versions", _run_versions),
-            "python": f"{platform.python_version()} {sys.platform} {platform.machine()}",
-            "page": {"text": text} | self._meanings(PAGE_MODULES) | page,
-        }
-
-    def _meanings(self, modules: Iterable[str]) -> dict[str, str]:
-        return {name: self.meaning_of(LIB / name) for name in modules}
-
-    def _read_cells(self, path: Path) -> tuple[str, str]:
-        """The hash of what a notebook's code does, and of the text of all its cells; of the bytes if it is damaged."""
-        try:
-            cells = _cells(path)
-            all_of = [(one["cell_type"], text_of(one), one["metadata"].get("tags")) for one in cells]
-            codes = [(code, tags) for kind, code, tags in all_of if kind == "code"]
-            text = _hash_json(all_of)
-            means = self._learn(
-                text, lambda: _hash_json([(meaning(code, True), tags) for code, tags in codes])
-            )
-            return means, text
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return hash_file(path), hash_file(path)
+    cells = _read_cells(notebook)
+    code = [(text, tags) for kind, text, tags in cells if kind == "code"]
+    templates = sorted((LIB / "tools" / "run" / "templates").glob("*.*"))
+    page = {path.relative_to(LIB).as_posix(): hash_file(path) for path in templates}
+    return {
+        "notebook": _hash_json([(meaning(text, is_cell=True), tags) for text, tags in code]),
+        "lib": _meanings(modules or _module_names(text for text, _ in code)),
+        "versions": _run_versions(),
+        "python": f"{platform.python_version()} {sys.platform} {platform.machine()}",
+        "page": {"text": _hash_json(cells)} | _meanings(PAGE_MODULES) | page,
+    }
 
 
-def _cells(path: Path) -> Any:
-    """The cells of a notebook, read as JSON."""
-    return json.loads(plain_bytes(path))["cells"]
+def _read_cells(notebook: Path) -> list[tuple[str, str, Any]]:
+    """Kind, text and tags of each cell; a damaged notebook is one cell of which only the hash is known."""
+    try:
+        cells = json.loads(plain_bytes(notebook))["cells"]
+        return [(cell["cell_type"], text_of(cell), cell["metadata"].get("tags")) for cell in cells]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return [("code", f"%{hash_file(notebook)}", None)]
+
+
+def _module_names(code: Iterable[str]) -> list[str]:
+    """Files of `lib` that decide what cells put out; all of them if they cannot be read without running."""
+    try:
+        return sorted(f"{name}.py" for name in imported_modules("\n".join(code)))
+    except (UserError, ValueError):  # the second of a module that is no text
+        return sorted(path.relative_to(LIB).as_posix() for path in LIB.rglob("*.py"))
+
+
+def _meaning_of(path: Path) -> str:
+    """The hash of what a module does, with the data beside it; empty where there is none."""
+    try:
+        means = meaning(plain_bytes(path).decode(errors="surrogateescape"))
+    except OSError:
+        return ""
+    data = [hash_file(one) for one in beside(path)]
+    return hash_text(" ".join([means, *data])) if data else means
+
+
+def _meanings(modules: Iterable[str]) -> dict[str, str]:
+    return {name: _meaning_of(LIB / name) for name in modules}
+
+
+def data_hash(name: str, opened: frozenset[str]) -> str:
+    """The hash of one of the files that were opened: of a module by what it does, of a notebook by the opening that others show."""
+    path = _path_of(name)
+    try:
+        if name.startswith("./notebooks/") and name.endswith(".ipynb"):
+            return hash_text(_read_cells(path)[0][1])
+        if path.is_dir():  # the names in it: each file that was opened counts by itself
+            return _hash_json(sorted(below.relative_to(path).as_posix() for below in path.rglob("*")))
+        if name == PACKAGE_FILE:  # what it says of opened tables, whose own hash says size and checksum
+            tables = json.loads(plain_bytes(path))["resources"]
+            said = [table.items() for table in tables if table["path"] in opened]
+            return _hash_json([{k: v for k, v in table if k not in ("bytes", "hash")} for table in said])
+    except (OSError, ValueError, KeyError, TypeError, IndexError):  # damaged: it counts by its bytes
+        return hash_file(path)
+    return _meaning_of(path) if _is_helper(name) else hash_file(path)
+
+
+HashData = Callable[[str, frozenset[str]], str]
+
+
+def all_parts(
+    run: Run, code: Mapping[str, Any], data: Iterable[str], hashed: HashData = data_hash
+) -> dict[str, Any]:
+    """Everything that decides the output of a run, and its page: the `code_parts` of its notebook, and files it opens.
+
+    `hashed` may be a `data_hash` that remembers what many runs open.
+    """
+    opened = frozenset(data)
+    helpers = _meanings(f"{name}.py" for name in _modules_of_helpers(opened))
+    files = {name: hashed(name, opened) for name in sorted(opened)}
+    return {**code, "lib": code["lib"] | helpers, "data": files, "parameters": run.parameters}
 
 
 def text_of(cell: Any) -> str:
@@ -288,8 +281,13 @@ def key_of(parts: dict[str, Any]) -> str:
 PAGE_ONLY = "page only: "  # a reason that begins so asks for new files from the outputs that there are
 
 
-def reason_to_run(run: Run, out: Path, sources: Sources) -> str:
-    """Why a run must be executed, or its page made anew ("page only: text changed"); empty if it is up to date."""
+def reason_to_run(
+    run: Run, out: Path, code: Mapping[str, Any] | None = None, hashed: HashData = data_hash
+) -> str:
+    """Why a run must be executed, or its page made anew ("page only: text changed"); empty if it is up to date.
+
+    `code` are the `code_parts` of its notebook, if they are known, `hashed` is as for `all_parts`.
+    """
     folder = run.folder(out)
     journal = read_journal(folder)
     if journal is None:
@@ -300,7 +298,7 @@ def reason_to_run(run: Run, out: Path, sources: Sources) -> str:
         return f"it uses {', '.join(unseen)}, and what that opens cannot be seen"
     if not journal["key"]:
         return "inputs changed while it ran"
-    now = sources.parts(run, journal["parts"]["data"])
+    now = all_parts(run, code or code_parts(run.path), journal["parts"]["data"], hashed)
     if changed := changes(journal["parts"], now):
         return "; ".join(changed)
     if NOTEBOOK not in journal["outputs"] or _output_hashes(folder) != journal["outputs"]:
@@ -309,17 +307,16 @@ def reason_to_run(run: Run, out: Path, sources: Sources) -> str:
     return f"{PAGE_ONLY}{_listed(names)} changed" if names else ""
 
 
-def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What differs between the parts of two keys, in words: "lib changed: goals, growth"."""
-    found = {name: differing(before[name], now[name]) for name in ("lib", "data", "parameters", "versions")}
-    versions = before["versions"], now["versions"]
-    found["versions"] = [
-        f"{name} {' to '.join(str(one.get(name)) for one in versions)}" for name in found["versions"]
-    ]
-    told = ["notebook changed"] if before.get("notebook") != now["notebook"] else []
-    told += _told(found)
-    if before.get("python") != now["python"]:
-        told.append(f"Python changed: {before.get('python')} to {now['python']}")
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between the parts of two keys, or of two stamps, in words: "lib changed: goals, growth"."""
+    told = ["notebook changed"] if before.get("notebook") != now.get("notebook") else []
+    for part in ("lib", "data", "parameters", "versions"):
+        names = differing(before[part], now[part]) if part in now else []
+        if part == "versions":
+            names = [f"{name} {before[part].get(name)} to {now[part].get(name)}" for name in names]
+        told += [f"{part} changed: {_listed(names)}"] if names else []
+    if before.get("python") != now.get("python"):
+        told.append(f"Python changed: {before.get('python')} to {now.get('python')}")
     return told
 
 
@@ -328,24 +325,11 @@ def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in {**before, **now} if before.get(name) != now.get(name))
 
 
-def _told(found: dict[str, list[str]]) -> list[str]:
-    """What has changed, a line for each part that has names."""
-    return [f"{part} changed: {_listed(names)}" for part, names in found.items() if names]
-
-
 def _listed(names: list[str]) -> str:
     return some([name if _is_helper(name) else name.removesuffix(".py") for name in names], 6)
 
 
-def _module_names(notebook: Path) -> list[str]:
-    """Files of `lib` that decide a notebook's output; all of them if its code cannot be read without running."""
-    try:
-        code = "\n".join(text_of(cell) for cell in _cells(notebook) if cell["cell_type"] == "code")
-        return sorted(f"{name}.py" for name in imported_modules(code))
-    except (UserError, OSError, ValueError, KeyError, TypeError):
-        return sorted(path.relative_to(LIB).as_posix() for path in LIB.rglob("*.py"))
-
-
+@cache
 def _run_versions() -> dict[str, str]:
     """The versions of all packages that a run can load: the dependencies of `lib` and of kernels, and theirs."""
     from importlib.metadata import PackageNotFoundError, distribution
@@ -373,26 +357,25 @@ STAMP, DIGITS = "tradegoals", 10  # where in a notebook's metadata its stamp sta
 
 def make_stamp(notebook: Any, opened: Iterable[str]) -> dict[str, Any]:
     """Hashes of a notebook's code cells, in order, of modules that they import, directly or not, and of files `opened`."""
-    sources, names = Sources(), tuple(sorted(opened))
+    files = frozenset(opened)
     cells = [text_of(cell) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    modules = imported_modules("\n".join(cells)) | _modules_of_helpers(names)
+    modules = imported_modules("\n".join(cells)) | _modules_of_helpers(files)
     return {
         "cells": [meaning(code, is_cell=True)[:DIGITS] for code in cells],
-        "lib": {name: sources.meaning_of(LIB / f"{name}.py")[:DIGITS] for name in sorted(modules)},
-        "data": {name: sources.data_hash(name, names)[:DIGITS] for name in names},
+        "lib": {name: _meaning_of(LIB / f"{name}.py")[:DIGITS] for name in sorted(modules)},
+        "data": {name: data_hash(name, files)[:DIGITS] for name in sorted(files)},
     }
 
 
 def why_stale(notebook: Any) -> str:
     """What has changed since the outputs were made: "cells changed: 4, 7; data changed: figures.csv"; empty if nothing has."""
     match notebook["metadata"].get(STAMP):
-        case {"cells": list(cells), "lib": dict(modules), "data": dict(files)}:
-            now = make_stamp(notebook, files)
+        case {"cells": list(cells), "lib": {}, "data": {}} as stamp:
+            now = make_stamp(notebook, stamp["data"])
             code = (str(n) for n, cell in enumerate(notebook["cells"], 1) if cell["cell_type"] == "code")
             new = [number for number, digest in zip(code, now["cells"], strict=True) if digest not in cells]
-            found = {"cells": new or ["some removed or moved"] * (cells != now["cells"])}
-            found |= {"lib": differing(modules, now["lib"]), "data": differing(files, now["data"])}
-            return "; ".join(_told(found))
+            told = _listed(new) if new else "some removed or moved"
+            return "; ".join([f"cells changed: {told}"] * (cells != now["cells"]) + changes(stamp, now))
     return "never stamped"
 
 
@@ -402,26 +385,25 @@ PLANS, KEPT_PLANS = ".plans", 20
 Chosen = tuple[list[Run], dict[str, str]]  # runs, and by name why others are left out
 
 
-def choose(asked: Any, out: Path, select: Callable[[], Chosen], keep: bool = True) -> tuple[Chosen, Sources]:
-    """What `select` gives, and its sources: kept in the output folder for what was asked and the state of all files."""
-    sources = Sources()
-    path = out / PLANS / f"{_state(asked, sources)}.json"
+def choose(
+    asked: Any, out: Path, select: Callable[[], Chosen], keep: bool = True
+) -> tuple[Chosen, dict[str, Any]]:
+    """What `select` gives, and the `code_parts` of its notebooks: kept in the output folder for the state of all files."""
+    path = out / PLANS / f"{_state(asked)}.json"
     with suppress(OSError, ValueError, KeyError, TypeError):  # there is none, or it is damaged
         content = json.loads(path.read_text(encoding="utf-8"))
-        runs = [Run(**run) for run in content["runs"]]
-        return (runs, content["left_out"]), Sources(content["known"])
+        return ([Run(**run) for run in content["runs"]], content["left_out"]), content["code"]
     runs, left_out = select()
-    for run in {run.notebook: run for run in runs}.values():
-        sources.parts(run, ())  # finds out all that is to be kept
+    code = {name: code_parts(run.path) for name, run in {run.notebook: run for run in runs}.items()}
     if keep:
         with suppress(OSError, UserError):  # where nothing can be written the runs will say so
             make_folder_below(out, path.parent)
-            plan = {"runs": list(map(asdict, runs)), "left_out": left_out, "known": sources.known}
+            plan = {"runs": list(map(asdict, runs)), "left_out": left_out, "code": code}
             write_atomically(path, json.dumps(plan))
             by_age = sorted(path.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime)
             for old in by_age[:-KEPT_PLANS]:
                 old.unlink(missing_ok=True)
-    return (runs, left_out), sources
+    return (runs, left_out), code
 
 
 def lib_files() -> list[Path]:
@@ -429,7 +411,7 @@ def lib_files() -> list[Path]:
     return [path for path in sorted(LIB.rglob("*.*")) if path.suffix != ".pyc" and path.is_file()]
 
 
-def _state(arguments: Any, sources: Sources) -> str:
+def _state(arguments: Any) -> str:
     """The hash of all that decides what is run: arguments, runs.yml, notebooks, modules, tables, packages."""
     data, notebooks = data_dir(), notebooks_dir()
     tables = (path for path in sorted(data.rglob("*.*")) if path.suffix in (".csv", ".json", ".parquet"))
@@ -438,6 +420,5 @@ def _state(arguments: Any, sources: Sources) -> str:
     packages = sorted(path.name for place in places for path in place.glob("*.dist-info"))
     # The day, because a parameter may be "today".
     state = [arguments, date.today().isoformat(), sys.version, str(data), str(notebooks), packages]
-    state += [(str(path), sources.hash_of(path)) for path in files]
-    state += [(path.name, hash_file(path)) for path in sorted(notebooks.glob("*.[iy]*"))]
+    state += [(str(path), hash_file(path)) for path in [*files, *sorted(notebooks.glob("*.[iy]*"))]]
     return _hash_json(state)[:24]

@@ -1,6 +1,6 @@
 """Warm kernels: a server imports the stack once and forks it for every run, as an ordinary kernelspec.
 
-`starting` keeps a server for as long as a driver works; `install` puts a kernelspec into the environment, by whose name
+`server` is there for as long as its process; `install` puts a kernelspec into the environment, by whose name
 papermill, nbval and JupyterLab start warm kernels, too. Each names the folder of its server, and our provisioner, which
 asks that for a fork. To Jupyter the kernel is a child like others; as soon as the process that asked for it ends, the
 operating system kills it. Cells see no difference (`warm_server.py` says how that is kept true), and where no server can
@@ -50,7 +50,7 @@ PATIENCE_SECONDS = 3.0  # a server that has not answered by then is given up
 
 
 @contextmanager
-def starting() -> Iterator[Callable[[], str]]:
+def _starting() -> Iterator[Callable[[], str]]:
     """What waits for a server, which ends with this process, and gives the name of its kernels for papermill or nbclient.
 
     It is that of ordinary kernels where there is no fork; ``TRADEGOALS_COLD=1`` makes every kernel an ordinary one.
@@ -71,10 +71,14 @@ def starting() -> Iterator[Callable[[], str]]:
 
 
 @cache
+def server() -> Callable[[], str]:
+    """What waits for the server of this process, which the first call starts, and gives the name of its kernels."""
+    return _END.enter_context(_starting())
+
+
 def find(name: str) -> str:
-    """The kernelspec behind a name: `INSTALLED`, if nobody has installed it, is a server of this process, until its end."""
-    is_ours = name == INSTALLED and not _installed_folder().exists()
-    return _END.enter_context(starting())() if is_ours else name
+    """The kernelspec behind a name: `INSTALLED`, if nobody has installed it, is the server of this process."""
+    return server()() if name == INSTALLED and not _installed_folder().exists() else name
 
 
 @cache

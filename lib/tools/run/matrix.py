@@ -22,17 +22,15 @@ from lib.tables import at_rest
 from lib.tools.run.freshness import Chosen, Run
 from lib.tools.strict import parse_yaml, slugify
 
-LISTED = Path(__file__).with_name("notebooks.csv")
-"""The notebooks that `run` takes, the model of each one's parameters, and whether it runs by default or when named."""
+
+def _registered(run: str) -> dict[str, type[cases.Case]]:
+    """The parameters of each notebook of `notebooks.csv` that is run "by default", or "on request" alone."""
+    table = Path(__file__).with_name("notebooks.csv").read_text(encoding="utf-8")
+    models, rows = vars(cases) | vars(special), csv.DictReader(table.splitlines())
+    return {row["notebook"]: models[row["case"]] for row in rows if row["run"] == run}
 
 
-def _listed(when: str) -> dict[str, type[cases.Case]]:
-    """The notebooks that run so, each with its model; `lib.analysis.cases` has those of `lib.cases`, too."""
-    rows = csv.DictReader(LISTED.read_text(encoding="utf-8").splitlines())
-    return {row["notebook"]: getattr(special, row["parameters"]) for row in rows if row["runs"] == when}
-
-
-NOTEBOOKS, ON_REQUEST = _listed("by default"), _listed("when named")
+NOTEBOOKS, ON_REQUEST = _registered("by default"), _registered("on request")
 
 
 def notebook_name(text: str, known: Iterable[str] = ()) -> str:

@@ -14,11 +14,11 @@ import signal
 import site
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import source_from_cache
 from os.path import exists, isdir, isfile, join
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 BLIND = {
@@ -144,10 +144,8 @@ def _counting(data: str) -> Callable[[str], bool]:
     rules = (  # of which the first that fits decides
         (data, True),
         (folders(*python), False),
-        (
-            folders(f"{here}/../.."),
-            False,
-        ),  # what is imported is read from the code: a warm kernel has it already
+        # What is imported is read from the code: a warm kernel has it already.
+        (folders(f"{here}/../.."), False),
         (folders(f"{here}/../../.."), True),
         ((home + ".", home + "Library" + os.sep, *folders(*SYSTEM, *settings)), False),
     )
@@ -162,18 +160,17 @@ def _counting(data: str) -> Callable[[str], bool]:
 def _wrap_arrow(tell: Callable[[Any, str], None]) -> None:
     """Let pyarrow tell every path that it is given, a folder as well as a file.
 
-    Readers and data sets call `_stringify_path`, `OSFile` and `memory_map` ask whether it is a folder; file systems are
-    classes in C, which a subclass replaces.
+    Readers and data sets let `pyarrow.util` expand "~", `OSFile` and `memory_map` ask whether it is a folder: both look
+    `os` up in their modules. File systems are classes in C, which a subclass replaces.
     """
     try:
         import pyarrow.fs
         import pyarrow.util
     except ImportError:  # a kernel without it has nothing to tell
         return
-    usual = pyarrow.util._stringify_path
 
-    def stringify(path: Any) -> Any:
-        text = usual(path)
+    def expand(path: Any) -> Any:
+        text = os.path.expanduser(path)
         tell(_local(text), _arrow_mode())
         return text
 
@@ -181,8 +178,8 @@ def _wrap_arrow(tell: Callable[[Any, str], None]) -> None:
         tell(path, "r")
         return isdir(path)
 
-    paths = SimpleNamespace(**vars(os.path) | {"isdir": is_folder})
-    setattr(pyarrow.lib, "os", SimpleNamespace(**vars(os) | {"path": paths}))  # noqa: B010 - Cython looks it up by name
+    paths = SimpleNamespace(**vars(os.path) | {"isdir": is_folder, "expanduser": expand})
+    vars(pyarrow.lib)["os"] = vars(pyarrow.util)["os"] = SimpleNamespace(**vars(os) | {"path": paths})
 
     class LocalFileSystem(pyarrow.fs.LocalFileSystem):
         def open_input_file(self, path: Any) -> Any:
@@ -196,24 +193,11 @@ def _wrap_arrow(tell: Callable[[Any, str], None]) -> None:
     class SubTreeFileSystem(pyarrow.fs.SubTreeFileSystem):
         def __init__(self, base_path: Any, base_fs: Any) -> None:
             super().__init__(base_path, base_fs)
-            if isinstance(base_fs, pyarrow.fs.LocalFileSystem):
+            if isinstance(base_fs, pyarrow._fs.LocalFileSystem):
                 tell(base_path, "r")  # all of it, for its names are relative and opened in C++
 
-    # Those that are loaded later take all from these.
-    for module in list(_below(pyarrow)):
-        if "_stringify_path" in vars(module):
-            module._stringify_path = stringify  # type: ignore[attr-defined]
-        for one in (LocalFileSystem, SubTreeFileSystem):
-            if one.__name__ in vars(module) and module.__name__ != "pyarrow._fs":
-                setattr(module, one.__name__, one)
-
-
-def _below(package: ModuleType) -> Iterator[ModuleType]:
-    """All modules of a package that are loaded; to look through `sys.modules` would cost a fork a copy of much of it."""
-    for module in list(vars(package).values()):
-        if isinstance(module, ModuleType) and module.__name__.startswith(f"{package.__name__}."):
-            yield module
-            yield from _below(module)
+    for one in (LocalFileSystem, SubTreeFileSystem):
+        setattr(pyarrow.fs, one.__name__, one)
 
 
 def _arrow_mode() -> str:

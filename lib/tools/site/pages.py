@@ -14,7 +14,7 @@ from lib import figures, package, spoken
 from lib.cases import GoalCase
 from lib.goals import READINGS
 from lib.tools.run import results_table
-from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, RESULT, Sources, text_of
+from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, RESULT, data_hash, text_of
 from lib.tools.run.page import Links, from_markdown, plain, read_page, to_csv, with_anchors
 from lib.tools.site.context import Files, FoundRun, Site
 from lib.tools.strict import slugify
@@ -26,7 +26,7 @@ GOAL = ("reporter", "partner", "flow", "currency", "goal", "base_year", "deadlin
 
 def run_files(site: Site, run: FoundRun) -> Files:
     """The files of a run's page: the page, its pictures, its tables as CSV, and what the run itself left."""
-    place, files, now = f"{run.address}/index.html", {}, Sources()
+    place, files = f"{run.address}/index.html", dict[str, bytes]()
     # A notebook that is not the journal's is not handed on.
     for name in (FAILED, JOURNAL) if run.fault else (NOTEBOOK, RESULT, JOURNAL):
         with suppress(FileNotFoundError):  # none, or the run is being executed again at this moment
@@ -42,7 +42,7 @@ def run_files(site: Site, run: FoundRun) -> Files:
         run=run,
         page=page,
         tables=[(name, pages.get(name, "")) for name in tables],
-        stale=sorted(name for name, hashed in read.items() if now.data_hash(name, frozenset(read)) != hashed),
+        stale=sorted(name for name, hashed in read.items() if data_hash(name, frozenset(read)) != hashed),
         downloads=sorted(files),
     )
     return html | {f"{run.address}/{name}": content for name, content in (files | page.files).items()}

@@ -8,7 +8,9 @@ retries and bounds nothing, comtradeapicall loses a year to a status 429 without
 """
 
 import asyncio
+import gzip
 import hashlib
+import io
 import logging
 import math
 import random
@@ -20,7 +22,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
 from importlib.metadata import version
 from typing import Annotated, Any
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -123,9 +124,7 @@ class Client:
 class _Again(UserError):  # noqa: N818 - a request to repeat
     """A fault that may pass; `wait` is the number of seconds that the server asked for."""
 
-    def __init__(self, text: str, wait: float = 0.0) -> None:
-        super().__init__(text)
-        self.wait = wait
+    wait = 0.0
 
 
 class QuotaUsed(UserError):  # noqa: N818 - no fault of anybody
@@ -214,12 +213,10 @@ async def _attempt(client: Client, request: Request) -> Answer:
         found = f"an answer not complete after {client.total_seconds:g} s"
     except httpx.TimeoutException as error:
         found = f"no answer in time ({type(error).__name__})"
-    except httpx.TransportError as error:
+    except (httpx.TransportError, httpx.InvalidURL) as error:
         found = f"a broken connection ({type(error).__name__}: {error})"
         if "CERTIFICATE_VERIFY_FAILED" in found:  # asking again would not help
             found, passes = f"a certificate that cannot be trusted ({error})", False
-    except httpx.InvalidURL as error:
-        found, passes = f"an address that is none ({error})", False
     plain = here.scheme == "https" and here.hostname in PLAIN_HOSTS
     hint = "; this host may speak http alone: --allow-http lets it" * plain
     raise refuse(url, found, f"a complete answer{hint}", _Again if passes else UserError)
@@ -250,22 +247,19 @@ async def _body(client: Client, where: str, response: httpx.Response, headers: H
     encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in ("identity", "gzip", ""):
         raise refuse(where, f"the encoding {quote(encoding)}", "gzip or none")
-    limit, sent = client.received_bytes, bytearray()
+    sent = bytearray()
     async for chunk in response.aiter_raw():
         sent += chunk
-        if len(sent) > limit:
-            raise refuse(where, f"a body of more than {limit} bytes", f"at most {limit}")
+        if len(sent) > (most := client.received_bytes):
+            raise refuse(where, f"a body of more than {most} bytes", f"at most {most}")
     if encoding != "gzip":
         return bytes(sent)
-    stream, limit = zlib.decompressobj(wbits=31), client.decoded_bytes
     try:
-        body = stream.decompress(sent, limit + 1)
-    except zlib.error as error:
+        body = gzip.GzipFile(fileobj=io.BytesIO(sent)).read((most := client.decoded_bytes) + 1)
+    except (OSError, EOFError, zlib.error) as error:
         raise refuse(where, f"damaged gzip ({error})", "a gzip that can be read", _Again) from None
-    if len(body) > limit:
-        raise refuse(where, f"a body of more than {limit} bytes when unpacked", f"at most {limit}")
-    if not stream.eof or stream.unused_data:
-        raise refuse(where, "a gzip that ends too early, or goes on behind its end", "a complete one", _Again)
+    if len(body) > most:
+        raise refuse(where, f"a body of more than {most} bytes when unpacked", f"at most {most}")
     return body
 
 
@@ -293,8 +287,10 @@ def _fault_of(client: Client, request: Request, status: int, headers: Headers, b
     if status in MAY_PASS and wait > client.longest_wait:
         expected = f"an answer, or a wait of at most {client.longest_wait:g} s; ask again later"
         return refuse(request.url, f"{found}, and {wait:g} s to wait", expected)
-    kind = partial(_Again, wait=wait) if status in MAY_PASS else UserError
-    return refuse(request.url, found, "status 200", kind)
+    fault = refuse(request.url, found, "status 200", _Again if status in MAY_PASS else UserError)
+    if isinstance(fault, _Again):
+        fault.wait = wait
+    return fault
 
 
 def error_words(body: bytes) -> str:

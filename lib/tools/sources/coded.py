@@ -14,6 +14,8 @@ will be replenished in HH:MM:SS". Without `partner2Code=0&motCode=0&customsCode=
 rows that overlap. The shape of a row is that of a recorded answer (China's imports, 2010, fixture of ropensci/comtradr).
 """
 
+from typing import Any
+
 import pandas as pd
 
 from lib.economies import names_by
@@ -21,7 +23,7 @@ from lib.errors import printable, quote
 from lib.tools.sources import tables
 from lib.tools.sources.client import Request, error_words, refuse
 from lib.tools.sources.observations import VALUATION, Question, canonical, check, periods_of
-from lib.tools.sources.publishers import key_of
+from lib.tools.sources.publishers import PUBLISHERS, key_of
 from lib.tools.sources.snapshots import Desk
 
 Rows = tuple[pd.DataFrame, list[str]]
@@ -30,7 +32,13 @@ Rows = tuple[pd.DataFrame, list[str]]
 
 def plan(question: Question, desk: Desk) -> list[Request]:
     """Return the requests for the reporters with the partners, or with all."""
-    return (_plan_imf if question.source == "imf" else _plan_comtrade)(question, desk)
+    places = question.reporters, question.partners or ()
+    reporters, partners = ([getattr(place, question.source) for place in some] for some in places)
+    if question.source == "comtrade":
+        return _plan_comtrade(question, desk, *(sorted(some, key=int) for some in (reporters, partners)))
+    key = {"reporters": reporters, "indicators": INDICATORS, "partners": partners or "*"}
+    asked: dict[str, Any] = {name: "+".join(codes) for name, codes in key.items()} | {"freq": question.freq}
+    return [desk.request("imf", first=question.years[0], last=question.years[-1], **asked)]
 
 
 def read(question: Question, body: bytes, where: str) -> Rows:
@@ -60,41 +68,30 @@ IN_DOLLARS = {"UNIT": ["USD"], "UNIT_MULT": ["", "0"], "UNIT_MULTIPLIER": ["", "
 """What columns say, where they are there, of values in dollars; SCALE says nothing of them."""
 
 
-def _plan_imf(question: Question, desk: Desk) -> list[Request]:
-    """One request brings both flows."""
-    reporters = "+".join(place.imf for place in question.reporters)
-    partners = "+".join(place.imf for place in question.partners) if question.partners else "*"
-    key = f"{reporters}.{'+'.join(INDICATORS)}.{partners}.{question.freq}"
-    years = ("c[TIME_PERIOD]", f"ge:{question.years[0]}+le:{question.years[-1]}")
-    return [desk.request("imf", f"/data/dataflow/IMF.STA/IMTS/+/{key}", (years,))]
-
-
 def _read_imf(body: bytes, where: str) -> Rows:
     if body.lstrip()[:1] == b"{":
         raise refuse(where, f"the error {quote(error_words(body))}", "an SDMX-CSV table")
     needed, said = (*DIMENSIONS, "TIME_PERIOD", "OBS_VALUE"), ("ACTION", "STATUS", "PUBLICATION_DATE")
     body = body or ",".join(needed).encode() + b"\n"  # status 204
     rows = tables.read_columns(body, where, needed, (*said, *IN_DOLLARS))
-    rows = rows[~rows["OBS_VALUE"].isin(tables.MISSING)]
-    blank, notes = pd.Series("", rows.index, dtype="str"), []
-    action, status, day = (rows.get(name, blank) for name in said)
-    there = action != "D"
-    if count := int((~there).sum()):
+    rows = rows.reindex(columns=rows.columns.union(said, sort=False), fill_value="")
+    rows, notes = rows[~rows["OBS_VALUE"].isin(tables.MISSING)], []
+    if count := int((deleted := rows["ACTION"] == "D").sum()):
         notes.append(f"{where}: {count} rows that are to be deleted (ACTION D) left out")
-    asked_for = there & rows["INDICATOR"].isin(list(INDICATORS))
-    if len(other := rows.loc[there & ~asked_for, "INDICATOR"]):
-        if not asked_for.any():
+    rows = rows[~deleted]
+    if len(other := rows.loc[~rows["INDICATOR"].isin(list(INDICATORS)), "INDICATOR"]):
+        if len(other) == len(rows):
             raise refuse(where, f"the indicator {quote(other.iloc[0])}", " or ".join(INDICATORS))
         notes.append(f"{where}: {len(other)} rows of the indicator {quote(other.iloc[0])} left out")
-    rows = rows[asked_for]
+    rows = rows.drop(other.index)
     for name in rows.columns.intersection(IN_DOLLARS):
         if other := sorted({*rows[name].unique()} - {*IN_DOLLARS[name]}):
             raise refuse(where, f"{name} {quote(other[0])}", "USD without a multiplier")
-    estimated = status[rows.index].str.lower() == "e"
+    estimated = rows["STATUS"].str.lower() == "e"
     if count := int(estimated.sum()):
         words = f"{count} of {len(rows)} values are estimates of the IMF, not reported by the country"
         notes.append(f"IMF: {words}")
-    day, flow = day[rows.index].str[:10], rows["INDICATOR"].map(INDICATORS)
+    day, flow = rows["PUBLICATION_DATE"].str[:10], rows["INDICATOR"].map(INDICATORS)
     published = day.where(day.str.fullmatch(r"\d{4}-\d\d-\d\d"), "")
     about = {"flow": flow, "valuation": flow.map(VALUATION), "published": published}
     about |= {"status": estimated.map({True: "estimate", False: "ok"})}
@@ -106,36 +103,31 @@ def _read_imf(body: bytes, where: str) -> Rows:
 
 # --- UN Comtrade ---
 
-PREVIEW_ROWS = 500
-KEYED_ROWS = 100_000
+PREVIEW: dict[str, Any] = {"service": "public/v1/preview", "most": 500}
+KEYED: dict[str, Any] = {"service": "data/v1/get", "most": 100_000}
 PERIODS_A_CALL = 12  # with a key
 FLOWS = {"X": "export", "M": "import"}
 CODES = {"reporterCode": "reporter", "partnerCode": "partner", "period": "period"}
 VALUES = ("primaryValue", "fobvalue", "cifvalue")
 
-WHOLE = {"partner2Code": "0", "motCode": "0", "customsCode": "C00", "cmdCode": "TOTAL"}
-"""What marks the row that counts everything: all second partners, means of transport, procedures and goods."""
+PARTS = ("partner2Code", "motCode", "customsCode", "cmdCode")
+WHOLE = {name: PUBLISHERS["comtrade"].params[name] for name in PARTS}
+"""What marks the row that counts everything, which alone is asked for."""
 
 
-def _plan_comtrade(question: Question, desk: Desk) -> list[Request]:
+def _plan_comtrade(
+    question: Question, desk: Desk, reporters: list[str], partners: list[str]
+) -> list[Request]:
     """A period each, with a key twelve; the latest first: what the quota leaves open is then what changes least."""
     keyed = key_of("comtrade") is not None
-    path = f"{'/data/v1/get' if keyed else '/public/v1/preview'}/C/{question.freq}/HS"
-    about = {
-        name: ",".join(map(str, sorted(int(place.comtrade) for place in places)))
-        for name, places in (("reporterCode", question.reporters), ("partnerCode", question.partners))
-        if places
-    }
-    most = str(KEYED_ROWS if keyed else PREVIEW_ROWS)
-    about |= WHOLE | {"format": "JSON", "includeDesc": "false", "maxRecords": most}
+    size, asked = (PERIODS_A_CALL, KEYED) if keyed else (1, PREVIEW)
+    asked = asked | {"reporters": ",".join(reporters), "partners": ",".join(partners), "freq": question.freq}
     # All partners of one period and flow are some 230 rows: both flows might not fit into a preview.
-    flows = [",".join(FLOWS)] if keyed or question.partners else [*FLOWS]
-    asked = [period.replace("-", "") for period in periods_of(question.years, question.freq)]
-    size = PERIODS_A_CALL if keyed else 1
-    periods = [",".join(asked[start : start + size]) for start in range(0, len(asked), size)[::-1]]
+    flows = [",".join(FLOWS)] if keyed or partners else [*FLOWS]
+    periods = [period.replace("-", "") for period in periods_of(question.years, question.freq)]
     return [
-        desk.request("comtrade", path, tuple((about | {"period": period, "flowCode": flow}).items()))
-        for period in periods
+        desk.request("comtrade", periods=",".join(periods[start : start + size]), flows=flow, **asked)
+        for start in range(0, len(periods), size)[::-1]
         for flow in flows
     ]
 
@@ -146,7 +138,7 @@ def _read_comtrade(body: bytes, where: str) -> Rows:
     rows, words = found.get("data"), str(found.get("error") or found.get("message") or "")
     if not isinstance(rows, list) or found.get("error"):
         raise refuse(where, f"the error {quote(words)}" if words else "JSON of another shape", "data")
-    limit, count = KEYED_ROWS if "/data/v1/get/" in where else PREVIEW_ROWS, found.get("count")
+    limit, count = (KEYED if f"/{KEYED['service']}/" in where else PREVIEW)["most"], found.get("count")
     if len(rows) >= limit:
         cut = f"{len(rows)} rows, the limit, so that some may be missing"
         raise refuse(where, cut, f"fewer than {limit}: ask for less")

@@ -12,6 +12,7 @@ Only years that are over count. A trade figure of a period is converted at the m
   clients show it, and was not tried against the server.
 """
 
+import math
 from collections.abc import Iterable
 from itertools import pairwise
 from types import SimpleNamespace
@@ -39,12 +40,9 @@ RECIPES = {name: Recipe(**{"place": "World"} | facts) for name, facts in DESCRIB
 
 def _ask(recipe: Recipe, years: range, desk: Desk) -> tuple[pd.Series, Snapshot]:
     """Return what a source says of a series, by the first day of each period, and the answer in which it stands."""
-    facts, iso3 = PUBLISHERS[recipe.source], find_economy(recipe.place).iso3
-    about = {"series": recipe.series, "place": iso3, "first": years[0], "last": years[-1]}
-    params = tuple((name, text.format(**about)) for name, text in facts.params.items())
-    read = READ[recipe.source]
-    request = desk.request(recipe.source, facts.path.format(**about), params)
-    return desk.ask(request, lambda body, where: read(body, where, recipe.series, iso3))
+    source, series, iso3 = recipe.source, recipe.series, find_economy(recipe.place).iso3
+    request = desk.request(source, series=series, place=iso3, first=years[0], last=years[-1])
+    return desk.ask(request, lambda body, where: READ[source](body, where, series, iso3))
 
 
 def _series(days: Iterable[str], values: Iterable[float], form: str, where: str) -> pd.Series:
@@ -92,10 +90,8 @@ def _read_cbr(body: bytes, where: str, series: str, place: str) -> pd.Series:
         raise refuse(where, f"the currency {quote(other)}", series)
     rates, days = [], []
     for record in root.iter("Record"):
-        value, units = (
-            tables.to_number(record.findtext(name, "").replace(",", "."), f"{where}: the rate")
-            for name in ("Value", "Nominal")
-        )
+        texts = (record.findtext(name, "").replace(",", ".") for name in ("Value", "Nominal"))
+        value, units = (tables.to_number(text, f"{where}: the rate") for text in texts)
         if not min(value, units) > 0:
             raise refuse(where, f"the rate {value:g} for {units:g} units", "one above 0")
         rates.append(value / units)
@@ -143,16 +139,13 @@ def _annual(recipe: Recipe, desk: Desk) -> tuple[pd.Series, str]:
         count = by_year.size()
         found = by_year.mean()[count.isin([1, 12]) & (count == count.max())]
     if recipe.unit == "percent":  # growth, from levels in constant prices
-        found = 100 * (found / found.rename(lambda year: year + 1).reindex(found.index) - 1)
-    elif recipe.source == "worldbank":
-        return found[found.index < years.stop], f"{at} (retrieved {day})"
-    return found[found.index < years.stop].dropna().round(4), f"{at} (retrieved {day})"
+        found = (100 * (found / found.rename(lambda year: year + 1).reindex(found.index) - 1)).round(4)
+    elif recipe.source != "worldbank":  # whose values are as they are, not averaged here
+        found = found.round(4)
+    return found[found.index < years.stop].dropna(), f"{at} (retrieved {day})"
 
 
 # --- covariates.csv ---
-
-AT_HOME = {"XAF": "CM", "XCD": "AG", "XCG": "CW", "XOF": "SN", "XPF": "NC"}
-"""A country of each currency whose first two letters are not those of its country."""
 
 
 def _rates_of(currencies: Iterable[str]) -> dict[str, Recipe]:
@@ -163,7 +156,7 @@ def _rates_of(currencies: Iterable[str]) -> dict[str, Recipe]:
             raise UserError("currency: found USD, in which rates are quoted; expected another currency")
         of_ecb = code in ecb_rates()
         source, series = ("ecb", code) if of_ecb else ("worldbank", "PA.NUS.FCRF")
-        home = "World" if of_ecb else find_economy(AT_HOME.get(code, code[:2])).name
+        home = "World" if of_ecb else find_economy(DESCRIBED["homes"].get(code, code[:2])).name
         recipe = Recipe(source=source, series=series, unit=f"{code}/USD", place=home)
         name = f"{code.lower()}{PER_USD}"
         found[name] = RECIPES.get(name, recipe)
@@ -193,12 +186,11 @@ def renew(
         if found.empty:
             notes.append(f"{name}: {PUBLISHERS[recipe.source].title} has no value of {recipe.series}")
         for year, value in found.items():
-            before, unit = old.get((name, year)), recipe.unit
-            if before is None:
-                words = f"+ {name} {year}: {value:.6g} {unit}"
-            elif abs(value - before) <= SAME * abs(before):
+            before, unit = old.get((name, year), math.nan), recipe.unit
+            if math.isclose(value, before, rel_tol=SAME):
                 continue
-            else:
+            words = f"+ {name} {year}: {value:.6g} {unit}"
+            if (name, year) in old:
                 change = f" ({100 * (value / before - 1):+.2f} %)" if before and unit != "percent" else ""
                 words = f"~ {name} {year}: {before:.6g} → {value:.6g}{change}"
             written = np.format_float_positional(value, trim="-")

@@ -36,6 +36,7 @@ HEADING = re.compile(
 UNIT = re.compile(r"^(CNY|RMB|USD|US\$)\s*(1|100)?\s*(Million|Billion)$", re.IGNORECASE)
 NUMBER = re.compile(r"-?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?", re.ASCII)
 FLOWS = {"Export & Import": "total", "Export": "export", "Import": "import"}
+Columns = list[tuple[str, str]]  # flow and period of each
 OTHER_NAMES = {"Total": "World", "R. O. Korea": "South Korea", "Korea Rep.": "South Korea"}
 
 
@@ -46,14 +47,14 @@ def plan(question: Question, desk: Desk) -> list[Request]:
     paths: dict[str, None] = {}
     for place in ["", *reversed(question.years)]:
         try:
-            (year, links), _ = desk.ask(desk.request("gacc", INDEX.format(place)), _read_index)
+            (year, links), _ = desk.ask(desk.request("gacc", page=INDEX.format(place)), _read_index)
         except NothingThere:  # the year that runs has no page of its own
             continue
         for month, path in links if year in question.years else []:
             if question.freq == "M" or month == len(MONTHS):
                 paths[path] = None
     # A release is never changed under its address: it is asked for once.
-    return [desk.request("gacc", path, lasting=True) for path in paths]
+    return [desk.request("gacc", lasting=True, page=path) for path in paths]
 
 
 def _read_index(body: bytes, where: str) -> tuple[int, list[tuple[int, str]]]:
@@ -129,16 +130,15 @@ def read(body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
     return check(rows, where)
 
 
-def _columns_of(lines: list[list[str]], year: int, month: int, where: str) -> list[tuple[str, str]]:
+def _columns_of(lines: list[list[str]], year: int, month: int, where: str) -> Columns:
     """Return flow and period of each column behind the name; the period of a column with growth is "yoy"."""
     place = next((place for place, line in enumerate(lines) if line[0] == "Export Destination"), 0)
     above, below = (lines[place - 1], lines[place]) if place else ([], [])
     own = f"{year}-{month:02}"
     to_date = {1: own, len(MONTHS): f"{year}"}.get(month, f"{year}-01..{own}")
     stated = {f"{month}": own, f"{month:02}": own, f"1-to-{month}": to_date, f"1-to-{month:02}": to_date}
-    columns = [
-        (name, stated.get(span.replace(" ", ""))) for name, span in zip(above[1:-1], below[1:], strict=False)
-    ]
+    spans = zip(above[1:-1], below[1:], strict=False)
+    columns = [(name, stated.get(span.replace(" ", ""))) for name, span in spans]
     columns += [(name, "yoy") for name in below[1 + len(columns) :]]
     found = [(FLOWS[name], period) for name, period in columns if name in FLOWS and period]
     if not found or len(found) < len(columns):
@@ -147,9 +147,7 @@ def _columns_of(lines: list[list[str]], year: int, month: int, where: str) -> li
     return found
 
 
-def _values_of(
-    line: list[str], columns: list[tuple[str, str]], scale: float, where: str
-) -> list[dict[str, Any]]:
+def _values_of(line: list[str], columns: Columns, scale: float, where: str) -> list[dict[str, Any]]:
     """Return the values of a partner in millions, that from January with its growth; none of groups such as ASEAN."""
     name = re.sub(r"^of which:\s*", "", line[0])
     partner = OTHER_NAMES.get(name) or read_place(name)

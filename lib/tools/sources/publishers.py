@@ -16,7 +16,10 @@ from lib.errors import UserError, nearest, quote
 
 DESCRIBED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 Publisher = SimpleNamespace
-PUBLISHERS = {name: Publisher(**DESCRIBED["usual"] | facts) for name, facts in DESCRIBED["sources"].items()}
+PUBLISHERS = {
+    name: Publisher(source=name, url=facts["base"], **DESCRIBED["usual"] | facts)
+    for name, facts in DESCRIBED["sources"].items()
+}
 """What publishers.toml says of each source; the file says what each word means."""
 
 PLAIN_HOSTS = ("english.customs.gov.cn",)  # may be asked without TLS, and only where the user allows it

@@ -7,7 +7,7 @@ differs from the one kept is a new row, never a change of the old: a new vintage
 import io
 import re
 from collections.abc import Iterator
-from functools import partial, reduce
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,7 +36,7 @@ from lib.tools.sources.snapshots import Desk, first_of, place_of, save
 
 BY_CODE = ("imf", "comtrade")  # these answer with what was asked for alone; the others send whole tables
 
-FAULTS_IN_A_ROW = 3  # of one panel, after which the source itself must be out of order
+FAULTS_IN_A_ROW = 3  # after which the source itself must be out of order
 
 
 class Fetched(NamedTuple):
@@ -101,14 +101,13 @@ def _fetch(question: Question, desk: Desk) -> Fetched:
 
 def _dated(rows: pd.DataFrame, snapshot: Snapshot, over: str, where: str) -> Observed:
     """Return rows whose periods were over on a day, each known from its release, else from its first retrieval; and notes."""
-    ends = {period: curation.read_period(period)[1] for period in rows["period"].unique()}
-    early = sorted(period for period, end in ends.items() if end >= over)
+    ends = rows["period"].map(lambda period: curation.read_period(period)[1]).astype("str")
+    early = sorted(rows.loc[ends >= over, "period"].unique())
     notes = [f"{where}: left out, not over on {over}: {', '.join(early)}"] * bool(early)
-    rows = rows[~rows["period"].isin(early)]
     stated, day = rows["published"], snapshot.day
-    known = stated.where((stated > rows["period"].map(ends).astype("str")) & (stated <= day), day)
+    known = stated.where((stated > ends) & (stated <= day), day)
     about = {"snapshot": snapshot.sha256, "publisher": snapshot.title, "retrieved": day, "published": known}
-    return rows.assign(authority=snapshot.authority, url=snapshot.url, **about), notes
+    return rows.assign(authority=snapshot.authority, url=snapshot.url, **about)[ends < over], notes
 
 
 def _part_of_table(rows: pd.DataFrame, question: Question) -> pd.DataFrame:
@@ -122,20 +121,28 @@ def _part_of_table(rows: pd.DataFrame, question: Question) -> pd.DataFrame:
     return rows[rows["partner"].isin(wanted)] if wanted else rows
 
 
+def faults_in_a_row(before: int, fault: UserError, desk: Desk) -> int:
+    """Return how often a source has failed without a break; a quota that is used up ends its service at once.
+
+    A question that it has no answer to is none of its faults, nor is a store that holds a few answers alone.
+    """
+    if isinstance(fault, QuotaUsed):
+        return FAULTS_IN_A_ROW
+    return before + (not (desk.offline or isinstance(fault, NothingThere)))
+
+
 def fetch_panel(source: str, freq: str, years: range, desk: Desk) -> Iterator[tuple[Economy, Fetched]]:
     """Fetch all pairs of one reporter after another; one that fails is empty with a note, three in a row end it, as a quota does."""
     silent, years = _limits(source, freq, years)
     places = [place for place in economies()[1:] if place.iso3 not in silent]
     places = places if source in BY_CODE else [find_economy("China")]
-    in_a_row, found, fault = 0, False, None
+    faults, found, fault = 0, False, None
     for place in places:
         try:
             answer = _fetch(Question(source, (place,), None, freq, years), desk)
-            in_a_row, found = 0, found or not answer.observations.empty
+            faults, found = 0, found or not answer.observations.empty
         except UserError as error:
-            # Offline the store may hold a few reporters alone, and a source does not know them all.
-            in_a_row += not (desk.offline or isinstance(error, NothingThere))
-            if isinstance(error, QuotaUsed) or in_a_row >= FAULTS_IN_A_ROW:
+            if (faults := faults_in_a_row(faults, error, desk)) >= FAULTS_IN_A_ROW:
                 raise
             answer, fault = Fetched(observations.empty(), [f"{place.name}: {error}"]), error
         yield place, answer
@@ -148,16 +155,12 @@ def read_import(
 ) -> tuple[Fetched, Snapshot, bytes]:
     """Read a table by a mapping, or as it was read already, or a page of China's customs; with its record and content for `keep`."""
     body, where = grids.read_file(table), shown_path(table)
-    source, base, stated = "gacc", PUBLISHERS["gacc"].base, ""
-    if mapping:
-        source, base, stated = mapping.source, mapping.url, str(mapping.published or "")
-        rows, notes = observed or read_table(body, mapping, where)
-    else:
-        rows, notes = gacc.read(body, where)
-    if stated > desk.today:
+    facts = mapping or PUBLISHERS["gacc"]
+    rows, notes = observed or (read_table(body, mapping, where) if mapping else gacc.read(body, where))
+    if (stated := str(facts.published or "")) > desk.today:
         raise UserError(f"published: found {stated}, expected a day that has come")
-    request = Request(source, base, "", (("file", table.name),))
-    snapshot, _ = answer_to(request, mapping or PUBLISHERS[source], desk.client.now(), body)
+    request = Request(facts.source, facts.url, "", (("file", table.name),))
+    snapshot, _ = answer_to(request, facts, desk.client.now(), body)
     first = first_of(desk.store, snapshot)
     rows, early = _dated(rows, first, min(stated or first.day, first.day), where)
     fetched = Fetched(rows.sort_values(observations.KEY, ignore_index=True), notes + early)
@@ -189,12 +192,10 @@ def figures_of(answer: Fetched, today: str, imported: bool = False) -> tuple[pd.
     words = "retrieved " + seen["retrieved"] + "; snapshot " + seen["snapshot"].str[:16]
     for column in ("note", "valuation"):
         words = (seen[column] + "; " + words).str.removeprefix("; ")
-    days = {period: curation.read_period(period) for period in seen["period"].unique()}
-    starts, ends = ({period: span[end] for period, span in days.items()} for end in (0, 1))
     figures = seen.assign(
         note=words,
-        period_start=seen["period"].map(starts),
-        period_end=seen["period"].map(ends),
+        period_start=seen["period"].map(lambda period: curation.read_period(period)[0]),
+        period_end=seen["period"].map(lambda period: curation.read_period(period)[1]),
         value=observations.in_millions(seen["value"], seen["unit"]),
         unit=seen["unit"].str[:3] + " mn",
     )
@@ -248,11 +249,9 @@ Draft = tuple[pd.DataFrame, pd.DataFrame, list[Written]]
 """What would be written for one reporter: the whole file, its new rows, and what that is of each pair."""
 
 
-def drafts_of(
-    rows: pd.DataFrame, more_codes: dict[str, str] | None = None, reread: bool = False
-) -> list[Draft]:
-    """Return what would be written of figures; with `reread` another reading of the same answers is replaced."""
-    codes = curation.codes() | (more_codes or {})
+def drafts_of(rows: pd.DataFrame, new: dict[str, str], reread: bool = False) -> list[Draft]:
+    """Return what would be written of figures, with codes of `new` places; `reread` replaces another reading of their answers."""
+    codes = curation.codes() | new
     if without := sorted({*rows["reporter"].unique(), *rows["partner"].unique()} - {*codes}):
         option = f'--place "{without[0]}, KIND, PARENT" (city, province or region; the place it is a part of)'
         expected = f"a row of it in reporters.csv, which `data import` adds with {option}"
@@ -273,41 +272,22 @@ def _draft(wanted: pd.DataFrame, codes: dict[str, str], reread: bool) -> Draft:
     last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]]
     known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")["value"]
     state = np.select([known.isna(), known == wanted["value"]], ["new", "same"], "changed")
-    news = _with_ids(wanted[state != "same"], before, codes)
+    news = curation.with_ids(wanted[state != "same"], before["figure_id"], codes)
     order = [*SERIES, "published"]
     rows = pd.concat([before, news][before.empty :]).sort_values(order, kind="stable", ignore_index=True)
-    for name, is_other in (
-        ("figure_id", rows["figure_id"].duplicated()),
-        ("reporter", rows["reporter"] != reporter),
-    ):
+    wrong = {"figure_id": rows["figure_id"].duplicated(), "reporter": rows["reporter"] != reporter}
+    for name, is_other in wrong.items():
         if is_other.any():  # two names may make one file; it would lock the collection
             found = f"{name} {quote(rows.loc[is_other, name].iloc[0])} beside others"
             raise UserError(f"{shown_path(path)}: found {found}, expected keys used once, of one reporter")
     return rows, news, _written(wanted, state)
 
 
-def _with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) -> pd.DataFrame:
-    """New rows with keys that say their source, IN-RU-total-2024-imf-a; the next letter for the next print of a period."""
-    if news.empty:
-        return news
-    by_period = news.groupby(["period_start", "period_end"])["flow"]
-    period = by_period.transform(lambda rows: curation.period_code(*rows.name))
-    stem = news["reporter"].map(code) + "-" + news["partner"].map(code) + "-" + news["flow"]
-    stem += "-" + period + "-" + news["source"]
-    prints = before["figure_id"].str.extract(r"^(.*)-([a-z]+)$")
-    # The place of the last letter, not how many there are: one in between may have been read anew.
-    places = {text: reduce(lambda n, one: 26 * n + ord(one) - 96, text, 0) for text in prints[1].unique()}
-    printed = prints[1].map(places).groupby(prints[0]).max()
-    place = stem.map(printed).fillna(0).astype("int64") + stem.groupby(stem).cumcount()
-    return news.assign(figure_id=stem + "-" + place.map(curation.letter_of).astype("str"))
-
-
 def _written(wanted: pd.DataFrame, state: np.ndarray) -> list[Written]:
     """What is written of each pair, and its first and last period: a year, else a month."""
     start, end = wanted["period_start"], wanted["period_end"]
     whole = (start.dt.month == 1) & ((end - start).dt.days > 360)
-    months = (day.map({one: f"{one:%Y-%m}" for one in day.unique()}) for day in (start, end))
-    first, last = (text.mask(whole, text.str[:4]) for text in months)
+    first, last = (day.dt.strftime("%Y-%m").mask(whole, day.dt.strftime("%Y")) for day in (start, end))
     about = {"first": first, "last": last} | {name: state == name for name in ("new", "changed", "same")}
     asked = dict.fromkeys(("new", "changed", "same"), "sum") | {"first": "min", "last": "max"}
     told = wanted.assign(**about).groupby(["reporter", "partner"]).agg(asked).itertuples(name=None)
@@ -318,7 +298,7 @@ def append(rows: pd.DataFrame, reread: bool = False) -> list[Written]:
     """Write what is new of figures (`figures_of`), all or none; a value that is known already is left as it is."""
     make_folder(folder())
     with locked(folder()):
-        drafts = drafts_of(rows, reread=reread)
+        drafts = drafts_of(rows, {}, reread)
         for whole, news, (one, *_) in drafts:
             if len(news) or reread:
                 write_parquet(whole, path_of(one.reporter))

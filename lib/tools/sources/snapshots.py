@@ -24,7 +24,7 @@ from lib.errors import UserError, shown_path
 from lib.package import data_dir
 from lib.research.files import make_folder, write_atomically
 from lib.tools.sources.client import Client, Request, Snapshot, get
-from lib.tools.sources.publishers import base_of, key_of
+from lib.tools.sources.publishers import PUBLISHERS, base_of, key_of
 
 Content = TypeVar("Content")
 UNREADABLE = ".unreadable"
@@ -137,24 +137,25 @@ class Desk:
     client: Client
     store: Path
     offline: bool = False
-    max_age: timedelta | None = None
+    max_age: timedelta = timedelta(0)
 
     @property
     def today(self) -> str:
         """The day (UTC), as YYYY-MM-DD."""
         return self.client.now().date().isoformat()
 
-    def request(
-        self, source: str, path: str, params: tuple[tuple[str, str], ...] = (), lasting: bool = False
-    ) -> Request:
-        """Return a question to a source, at its address, with its key."""
-        return Request(source, base_of(source, self.client.allow_http), path, params, lasting, key_of(source))
+    def request(self, source: str, lasting: bool = False, **asked: object) -> Request:
+        """Return a question to a source by its recipe in publishers.toml, at its address, with its key."""
+        facts, base = PUBLISHERS[source], base_of(source, self.client.allow_http)
+        texts = {name: text.format(**asked) for name, text in facts.params.items()}
+        params = tuple((name, text) for name, text in texts.items() if text)
+        return Request(source, base, facts.path.format(**asked), params, lasting, key_of(source))
 
     def ask(self, request: Request, read: Callable[[bytes, str], Content]) -> tuple[Content, Snapshot]:
         """Return what `read` makes of an answer (body, address), and the first record of its vintage; a refused one is put aside."""
         kept = next(reversed(_records(self.store, request, mend=not self.offline)), None)
         age = self.client.now() - kept.retrieved if kept else timedelta(0)
-        if kept and (self.offline or request.lasting or age <= (self.max_age or timedelta(-1))):
+        if kept and (self.offline or request.lasting or age < self.max_age):
             try:
                 return read(_read_body(self.store, kept), kept.url), first_of(self.store, kept)
             except UserError as error:

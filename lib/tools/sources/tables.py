@@ -103,15 +103,13 @@ def read_columns(
         if (times := header.count(name)) != 1:
             found = f"the column {name} {times} times" if times else f"no column {name}"
             raise refuse(where, found, "it once" if times else nearest(name, header))
-    # A large answer is not held twice.
-    content = body if body.startswith(text[:1].encode()) else text.encode()
-    del text
+    del text  # a large answer is not held twice
     wanted = [*needed, *(name for name in optional if header.count(name) == 1)]
     as_text = dict.fromkeys(wanted, pa.string())  # blank ones too
     options = pyarrow.csv.ConvertOptions(include_columns=wanted, column_types=as_text)
     lines = pyarrow.csv.ParseOptions(newlines_in_values=True)
     try:
-        table = pyarrow.csv.read_csv(pa.BufferReader(content), parse_options=lines, convert_options=options)
-    except pa.ArrowInvalid as error:
+        table = pyarrow.csv.read_csv(pa.BufferReader(body), parse_options=lines, convert_options=options)
+    except pa.ArrowException as error:
         raise refuse(where, f"rows that cannot be read ({error})", "a complete CSV") from None
     return table.to_pandas()

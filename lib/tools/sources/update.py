@@ -7,8 +7,8 @@ what the target counts: many announcements include services, or another year tha
 import math
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -18,15 +18,22 @@ from lib import figures as fig
 from lib.cases import GoalCase, TrendCase
 from lib.economies import CURRENCIES, known_names
 from lib.errors import UserError
+from lib.goals import parse_goal
 from lib.series import exchange_rates, no_rate
 from lib.tools import curation
-from lib.tools.sources.client import NothingThere, QuotaUsed
-from lib.tools.sources.publishers import PUBLISHERS
-from lib.tools.sources.record import FAULTS_IN_A_ROW, Written, fetch_pair, pair_question
+from lib.tools.sources.client import NothingThere
+from lib.tools.sources.record import FAULTS_IN_A_ROW, Written, faults_in_a_row, fetch_pair, pair_question
 from lib.tools.sources.snapshots import Desk
 
 CHEAPEST_FIRST = {"imf": 0, "comtrade": -2}
 """Sources, and the first of the years that each is asked for: of UN Comtrade, a call a year and some hundred a day, the last two."""
+
+GOALS = {
+    "level": "{target_value} {target_unit}",
+    "multiple": "{target_value} times the base",
+    "growth_pct_per_year": "{target_value} %",
+}
+"""A target of each measure as a goal says it."""
 
 Known = tuple[int, float, float | None]
 """What is known of a target: its last full year, the level then (millions), the probability to reach it."""
@@ -56,7 +63,7 @@ def update(years: range, desk: Desk) -> Updated:
     failed = Counter[str]()
     for pair in dict.fromkeys((one.row["reporter"], one.row["partner"]) for one in targets):
         if all(one.casefold() in known_names() for one in pair):  # groups and provinces have no live source
-            _fetch_from_cheapest(*pair, years, desk, failed, updated)
+            _fetch(pair, years, desk, failed, updated)
     came = {one.reporter for one in updated.written}
     for target, old in zip(targets, before, strict=True):
         new = _Target(target.row, today)
@@ -67,24 +74,19 @@ def update(years: range, desk: Desk) -> Updated:
     return updated
 
 
-def _fetch_from_cheapest(
-    reporter: str, partner: str, years: range, desk: Desk, failed: Counter[str], updated: Updated
-) -> None:
-    """Fetch a pair from the first source that has it; one that `failed` too often in a row is asked no more."""
-    pair, found = f"{reporter}–{partner}", list[str]()
+def _fetch(pair: tuple[str, str], years: range, desk: Desk, failed: Counter[str], updated: Updated) -> None:
+    """Fetch a pair from the cheapest source that has it; one that `failed` too often in a row is asked no more."""
+    name, found = "–".join(pair), list[str]()
     for source, start in CHEAPEST_FIRST.items():
         if failed[source] >= FAULTS_IN_A_ROW:
             continue
-        span, good = years[start:], timedelta(days=PUBLISHERS[source].good_days)
+        span = years[start:]
         try:
-            question = pair_question(source, reporter, partner, "A", span)
-            written, notes = fetch_pair(question, replace(desk, max_age=desk.max_age or good))
-        except NothingThere:
-            failed[source] = 0
-            found.append(f"{pair}: nothing of {span[0]}–{span[-1]} at {source}")
+            written, notes = fetch_pair(pair_question(source, *pair, "A", span), desk)
         except UserError as error:
-            failed[source] += FAULTS_IN_A_ROW if isinstance(error, QuotaUsed) else not desk.offline
-            found.append(f"{pair}: {error}")
+            nothing = f"nothing of {span[0]}–{span[-1]} at {source}"
+            found.append(f"{name}: {nothing if isinstance(error, NothingThere) else error}")
+            failed[source] = faults_in_a_row(failed[source], error, desk)
             if failed[source] >= FAULTS_IN_A_ROW:
                 found.append(f"{source} is out of order or out of quota: it is asked for no other pair")
         else:
@@ -112,17 +114,13 @@ class _Target:
         self.levels = pd.Series(dtype="float64")
         with suppress(UserError):  # nothing on record
             self.levels = TrendCase.check(self.case).series()["value_mn"].dropna()
-        value, first, last = float(row["target_value"] or "nan"), row["base_year"], row["target_year"]
-        base = float(self.levels.get(int(first or 0), math.nan))
-        unit, _, scale = row["target_unit"].partition(" ")
-        self.needed = (
-            value * {"bn": 1000.0, "mn": 1.0}.get(scale, math.nan) if unit in CURRENCIES else math.nan
-        )
-        if row["measure"] == "multiple":
-            self.needed = value * base
-        elif row["measure"] == "growth_pct_per_year":
-            grown = (1 + value / 100) ** (int(last) - int(first)) if first and last else math.nan
-            self.needed = base * grown
+        self.needed = math.nan
+        with suppress(UserError):  # a target that is none of money
+            kind, self.needed, _ = parse_goal(GOALS[row["measure"]].format_map(row))
+            if kind != "level":
+                first, last = (float(row[name] or "nan") for name in ("base_year", "target_year"))
+                times = self.needed if kind == "multiple" else (1 + self.needed) ** (last - first)
+                self.needed = times * float(self.levels.get(first, math.nan))
 
     def known(self) -> Known | None:
         """Return what is known; None without any level."""
