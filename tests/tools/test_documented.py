@@ -56,7 +56,7 @@ ELSEWHERE = {
     "tradegoals stamp": "test_new.py::test_stamp_executes_only_what_is_stale_and_says_why",
     "tradegoals stamp --check": "test_new.py::test_stamp_executes_only_what_is_stale_and_says_why",
     "tradegoals check --renew": "test_stamp.py::test_renewing_writes_the_checksums_of_what_changed",
-    "tradegoals schema --write": "test_new.py::test_a_new_notebook_works_with_every_command_at_once",
+    "tradegoals schema": "test_matrix.py::test_the_committed_schemas_are_those_of_the_models",
     "tradegoals run --accept": (
         "test_expected.py::test_the_command_accepts_compares_and_fails_with_the_difference"
     ),

@@ -18,6 +18,7 @@ from lib import show
 from lib.errors import UserError
 from lib.tools.cli import main
 from lib.tools.commands.results import Format
+from lib.tools.run import page
 from lib.tools.site import export
 
 FIGURE = (
@@ -141,14 +142,21 @@ def test_the_formats_of_the_command_are_those_of_the_module() -> None:
 @example([["", "http://"]])
 def test_a_table_is_read_back_as_it_was_shown(rows: list[list[str]]) -> None:
     frame = pd.DataFrame(rows, columns=["a & <b>", "c"], dtype=str)
-    (found,) = export._read_tables(show.table(frame).data)
-    assert found.columns.to_list() == frame.columns.to_list()
-    assert found.to_numpy().tolist() == rows
+    (found,) = tables(show.table(frame).data)
+    assert found.header == frame.columns.to_list()
+    assert [[cell.text for cell in row] for row in found.rows] == rows
+
+
+def tables(html: str) -> list[page.Grid]:
+    """The tables that a page has of what a cell displayed."""
+    cell = {"cell_type": "code", "source": "", "outputs": [{"data": {"text/html": html}}]}
+    blocks = page.read_page({"cells": [cell]}, page.Links()).blocks
+    return [block["grid"] for block in blocks if block["kind"] == "table"]
 
 
 def test_markup_without_a_table_and_a_table_without_rows_give_nothing() -> None:
-    assert export._read_tables("<p>words</p>") == []
-    assert export._read_tables("<table><thead><tr><th>a</th></tr></thead></table>") == []
+    assert tables("<p>words</p>") == []
+    assert tables("<table><thead><tr><th>a</th></tr></thead></table>") == []
 
 
 @pytest.mark.parametrize(
@@ -161,7 +169,7 @@ def test_markup_without_a_table_and_a_table_without_rows_give_nothing() -> None:
     ],
 )
 def test_signs_of_latex_are_escaped(text: str, latex: str) -> None:
-    assert f"\n{latex} \\\\\n" in export._to_latex(pd.DataFrame({"x": [text]}, dtype=str))
+    assert f"\n{latex} \\\\\n" in export._to_latex(page.Grid(["x"], [[page.Cell(text)]]))
 
 
 def test_a_journal_that_is_no_run_is_refused(tmp_path: Path) -> None:

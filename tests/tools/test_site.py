@@ -36,6 +36,7 @@ from site_runs import NASTY
 from lib import cases, figures, package, words
 from lib.analysis.register import left_out
 from lib.errors import UserError, inert
+from lib.results import Result
 from lib.tools.cli import main
 from lib.tools.run import freshness
 from lib.tools.run import page as paging
@@ -43,7 +44,7 @@ from lib.tools.run.freshness import Run
 from lib.tools.site import build, context
 from lib.tools.site import pages as run_pages
 from lib.tools.site.build import build_site
-from lib.tools.site.context import FoundRun, _Recorded
+from lib.tools.site.context import FoundRun
 from lib.tools.site.pages import _goal_rows
 
 INDEX_BYTES, PAGE_BYTES = 300_000, 1_500_000
@@ -263,18 +264,14 @@ def _judged(name: str, probability: float | None = None, outcome: str = "open", 
     given |= {"base_year": 2012, "deadline": 2015, "as_of": "2014-04-15", "reading": "average"} | changes
     kind = None if probability is None else "forecast"
     reading = {"reading": "average", "outcome": outcome, "probability": probability, "kind": kind}
-    result = json.loads(json.dumps({"parameters": given, "readings": [reading]}), object_hook=_Recorded)
-    return SimpleNamespace(name=name, address=f"runs/{name}", said=[], result=result)
-
-
-def _make(name: str, decided_by: Any, make: Callable[[], Any]) -> Any:
-    return make()
+    facts = {"notebook": "00_a", "title": "", "answer": "", "readings": [reading | {"reason": ""}]}
+    return SimpleNamespace(address=f"runs/{name}", result=Result(parameters=given, **facts))
 
 
 def test_a_goal_that_several_runs_judged_is_shown_once_by_the_first_default_run() -> None:
     runs = [_judged("00_a/default"), _judged("00_a/all-flows", 0.24), _judged("03_b/default")]
     runs += [_judged("05_c/default", base_year=None), _judged("06_d/default", goal="40 %")]
-    assert [(row["run"], row["goal"], bool(row["announced"])) for row in _goal_rows(runs, _make)] == [
+    assert [(row["run"], row["goal"], bool(row["announced"])) for row in _goal_rows(runs)] == [
         ("runs/00_a/default", "+25 % a year", True),
         ("runs/06_d/default", "+40 % a year", False),
     ]
@@ -293,7 +290,7 @@ def test_a_goal_that_several_runs_judged_is_shown_once_by_the_first_default_run(
 def test_a_reading_is_shown_as_its_verdict_or_its_probability(
     outcome: str, probability: float | None, text: str, shade: int | None
 ) -> None:
-    (row,) = _goal_rows([_judged("00_a/default", probability, outcome)], _make)
+    (row,) = _goal_rows([_judged("00_a/default", probability, outcome)])
     parts = context._template("parts.html.j2").module
     cells = [str(parts.chance(row["chances"][name], False)) for name in ("average", "every_year")]
     found = [re.search(r'class="chance (\w*)(?: p(\d+))?">([^<]*)<', cell) for cell in cells]
@@ -303,9 +300,7 @@ def test_a_reading_is_shown_as_its_verdict_or_its_probability(
 
 def test_of_two_goals_with_one_day_those_that_a_government_stated_come_first() -> None:
     runs = [_judged("00_a/default", goal="24 %"), _judged("00_a/x"), _judged("00_a/y", as_of="2015-01-01")]
-    assert [row["run"] for row in _goal_rows(runs, _make)] == [
-        f"runs/00_a/{name}" for name in ("y", "x", "default")
-    ]
+    assert [row["run"] for row in _goal_rows(runs)] == [f"runs/00_a/{name}" for name in ("y", "x", "default")]
 
 
 def test_a_goal_that_a_government_stated_names_its_source(pages: dict[str, Page]) -> None:
@@ -552,22 +547,22 @@ def test_a_link_to_a_notebook_leads_to_its_page_where_there_is_one() -> None:
 )
 def test_a_frame_survives_html_and_csv(rows: list[list[str]]) -> None:
     frame = pd.DataFrame(rows, columns=["a", "b", "c"])
-    (piece,) = paging.split(frame.to_html(index=False, escape=True, na_rep=""))
+    (piece,) = paging._split(frame.to_html(index=False, escape=True, na_rep=""))
     assert isinstance(piece, list)
     grid = paging._make_grid(piece, NO_LINKS)
     assert grid is not None
     kept = [list(map(inert, row)) for row in rows]
-    assert list(csv.reader(io.StringIO(grid.to_csv()))) == [["a", "b", "c"], *kept]
+    assert list(csv.reader(io.StringIO(grid.to_csv().decode()))) == [["a", "b", "c"], *kept]
 
 
 def test_text_around_a_table_and_wide_cells_are_kept() -> None:
-    pieces = paging.split(
+    pieces = paging._split(
         "<p>before</p><table><tr><th colspan=2>x</th></tr><tr><td>1</td><td>2</td></tr></table>after"
     )
     assert [type(piece) for piece in pieces] == [str, list, str]
     grid = paging._make_grid(pieces[1], NO_LINKS)  # type: ignore[arg-type]
     assert grid is not None
-    assert (grid.header, grid.to_csv()) == (["x", ""], "x,\n1,2\n")
+    assert (grid.header, grid.to_csv()) == (["x", ""], b"x,\n1,2\n")
 
 
 @pytest.mark.parametrize(
@@ -580,7 +575,7 @@ def test_text_around_a_table_and_wide_cells_are_kept() -> None:
     ],
 )
 def test_columns_of_numbers_are_recognised(texts: list[str], is_number: bool) -> None:
-    assert paging._is_numeric(tuple(paging.Cell(text) for text in texts)) is is_number
+    assert (paging._kind(tuple(paging.Cell(text) for text in texts)) == "n") is is_number
 
 
 # --- Published whole

@@ -118,11 +118,11 @@ def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
     try:
         return propose(path, **given), {}
     except UnclearError as error:
-        asked = error.questions
-    missing = {name: told for name, (_, told) in stand_in.items() if name in asked and not given[name]}
-    if rest := [name for name in asked if name not in missing]:
-        raise UnclearError(str(path), {name: asked[name] for name in rest})
-    return propose(path, **given | {name: stand_in[name][0] for name in missing}), missing
+        missing = [name for name in stand_in if name in error.questions and not given[name]]
+        if rest := {name: words for name, words in error.questions.items() if name not in missing}:
+            raise UnclearError(str(path), rest) from None
+    taken = given | {name: stand_in[name][0] for name in missing}
+    return propose(path, **taken), {name: stand_in[name][1] for name in missing}
 
 
 def _one_flow(rows: "pd.DataFrame", names: dict[str, str | None]) -> "pd.DataFrame":

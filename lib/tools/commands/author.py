@@ -149,9 +149,7 @@ def _read_notebook(path: Path) -> Any:
 @click.command()
 @options
 def stamp(
-    notebook: Texts = (),
-    force: Annotated[bool, "Stamp also what is fresh."] = False,
-    check: Annotated[bool, "Say what is stale and why; execute nothing."] = False,
+    notebook: Texts = (), check: Annotated[bool, "Say what is stale and why; execute nothing."] = False
 ) -> None:
     """Execute, clean and stamp notebooks after an edit: those that are stale, of all or of those named."""
     from lib.tools.run import kernels, matrix
@@ -160,7 +158,7 @@ def stamp(
     names = [matrix.notebook_name(text, stamped) for text in notebook] or stamped
     paths = [notebooks_dir() / f"{name}.ipynb" for name in names]
     stale = {path: freshness.why_stale(_read_notebook(path)) for path in paths}
-    due = [path for path in paths if stale[path] or force]
+    due = [path for path in paths if stale[path]]
     if check:
         tell(f"{path.stem}: {f'stale, {stale[path]}' if stale[path] else 'fresh'}" for path in paths)
         sys.exit(bool(due))
@@ -174,7 +172,7 @@ def stamp(
     for path in due:
         _restamp(path, kernel())
         _renew_picture(path)
-        click.echo(f"stamped {path.stem}" + (f" ({stale[path]})" if stale[path] else ""))
+        click.echo(f"stamped {path.stem} ({stale[path]})")
 
 
 def _restamp(path: Path, kernel: str = "python3") -> None:
@@ -289,10 +287,10 @@ def _filled_in(notebook: Any, name: str, model: "type[Case]") -> Any:
     """The template with title, parameters, case and name in their places."""
     first, question = notebook["cells"][0], name[3:].replace("_", " ").capitalize()
     first["source"] = re.sub("^.*", f"# {question}?", first["source"])
-    values = {
-        name: json.dumps(value, ensure_ascii=False) for name, value in model().model_dump(mode="json").items()
-    }
-    lines = (f"{name} = {values[name]}  # {field.description}" for name, field in model.model_fields.items())
+    lines = (
+        f"{name} = {json.dumps(value, ensure_ascii=False)}  # {model.model_fields[name].description}"
+        for name, value in model().model_dump(mode="json").items()
+    )
     for cell in notebook["cells"]:
         if "parameters" in cell["metadata"].get("tags", []):
             cell["source"] = "\n".join(lines)

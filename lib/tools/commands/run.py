@@ -1,14 +1,13 @@
 """The commands that run notebooks, `run`, `run-one` and `schema`, and what they print."""
 
 import fnmatch
-import json
 import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import click
 
@@ -132,28 +131,21 @@ def execute_one(run: Any, out: Path, force: bool = False, timeout: float = 600.0
 
 
 @click.command()
-@options
-def schema(
-    of: Literal["runs", "result", "answer", "import"] = "runs",
-    write: Annotated[bool, "Write all four where they are kept, instead of printing one."] = False,
-) -> None:
-    """Print a JSON schema: of runs.yml, of result.json, of `ask --json`, of a mapping for `data import`."""
+def schema() -> None:
+    """Write the JSON schemas where they are kept: of runs.yml, result.json, `ask --json`, a mapping for `data import`."""
     from lib.analysis.asking import AnswerRecord
     from lib.results import Result
     from lib.tools.run import matrix
     from lib.tools.sources import mapping
 
-    for make, folder, name in (
-        (matrix.schema, notebooks_dir(), "runs"),
-        (Result.model_json_schema, notebooks_dir(), "result"),
-        (AnswerRecord.model_json_schema, notebooks_dir(), "answer"),
-        (mapping.schema, data_dir(), "import"),
-    ):
-        if write:
-            write_json(make(), folder / f"{name}.schema.json")
-            click.echo(f"wrote {folder / name}.schema.json")
-        elif name == of:
-            click.echo(json.dumps(make(), ensure_ascii=False, indent=1))
+    for path, content in {
+        notebooks_dir() / matrix.SCHEMA_FILE: matrix.schema(),
+        notebooks_dir() / "result.schema.json": Result.model_json_schema(),
+        notebooks_dir() / "answer.schema.json": AnswerRecord.model_json_schema(),
+        data_dir() / "import.schema.json": mapping.schema(),
+    }.items():
+        write_json(content, path)
+        click.echo(f"wrote {path}")
 
 
 # --- which runs, and what of them ---

@@ -14,14 +14,13 @@ import io
 import itertools
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from html import unescape
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 
@@ -60,15 +59,12 @@ class Links:
         return address if address.startswith("#") else web_address(address) or self.to_notebook(address)
 
 
+_ADDRESS = re.compile(r"https?://[^\s\x00-\x1f/?#][^\s\x00-\x1f]*", re.IGNORECASE)
+
+
 def web_address(address: str) -> str:
     """The address if it is one of http or https with a host; else empty."""
-    if address[:4].lower() != "http" or any(one.isspace() or ord(one) < 32 for one in address):
-        return ""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return ""
-    return address if parts.scheme.lower() in ("http", "https") and parts.netloc else ""
+    return address if _ADDRESS.fullmatch(address) else ""
 
 
 TAGS = {
@@ -177,11 +173,16 @@ LONG = 30  # characters of a text that is better read in a wide column
 
 
 class Cell(NamedTuple):
-    """One cell: what is shown, where it leads, and what the CSV file holds."""
+    """One cell: its text, and where it leads."""
 
     text: str
     href: str = ""
-    value: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The text; an address without how all of them begin."""
+        is_address = self.href and self.text == self.href
+        return re.sub(r"^https?://(www\.)?", "", self.text).rstrip("/") if is_address else self.text
 
     @property
     def keeps_together(self) -> bool:
@@ -190,55 +191,51 @@ class Cell(NamedTuple):
 
 
 @dataclass
-class _Grid:
+class Grid:
     """A table: header, rows of equal length, and what the columns are: "n" of numbers, "long" of sentences, or ""."""
 
     header: list[str]
     rows: list[list[Cell]]
     kinds: list[str] = field(default_factory=list)
 
-    def to_csv(self) -> str:
-        """The table as CSV text, links as their addresses."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(map(inert, self.header))
-        writer.writerows([inert(cell.value or cell.text) for cell in row] for row in self.rows)
-        return text.getvalue()
+    def to_csv(self) -> bytes:
+        """The table as CSV."""
+        return to_csv([self.header, *([cell.text for cell in row] for row in self.rows)])
 
 
-def split(html: str) -> list[str | list[list[Cell]]]:
+def to_csv(rows: Iterable[Iterable[Any]]) -> bytes:
+    """Rows of cells as CSV for others to open."""
+    text = io.StringIO()
+    safe = lru_cache(maxsize=None, typed=True)(inert)  # most cells of a long table stand in many rows
+    csv.writer(text, lineterminator="\n").writerows(map(safe, row) for row in rows)
+    return text.getvalue().encode()
+
+
+def _split(html: str) -> list[str | list[list[Cell]]]:
     """HTML in pieces: text between tables as it stands, tables as rows of cells."""
     parts = re.split(r"(<table\b.*?</table\s*>)", html, flags=re.DOTALL | re.IGNORECASE)
     return [_cells(part) if place % 2 else part for place, part in enumerate(parts) if part.strip()]
 
 
-def _make_grid(rows: list[list[Cell]], links: Links) -> _Grid | None:
+def _make_grid(rows: list[list[Cell]], links: Links) -> Grid | None:
     """A table of the first row as header and the others; None where there is no row below the header."""
     if len(rows) < 2:
         return None
     header, *body = zip(*itertools.zip_longest(*rows, fillvalue=Cell("")), strict=True)  # of equal length
-    linked = [[_linked(cell, links) for cell in row] for row in body]
-    kinds = []
-    for column in zip(*linked, strict=True):
-        is_long = any(len(cell.text) > LONG and not cell.keeps_together for cell in column)
-        kinds.append("n" if _is_numeric(column) else "long" if is_long else "")
-    return _Grid([cell.text for cell in header], linked, kinds)
+    linked = [
+        [Cell(cell.text, links.to_figure(cell.text) or web_address(cell.href)) for cell in row]
+        for row in body
+    ]
+    kinds = [_kind(column) for column in zip(*linked, strict=True)]
+    return Grid([cell.text for cell in header], linked, kinds)
 
 
-def _is_numeric(cells: tuple[Cell, ...]) -> bool:
-    """Whether a column is one of numbers."""
-    filled = [cell.text for cell in cells if cell.text]
-    return bool(filled) and sum(bool(_NUMBER.fullmatch(text)) for text in filled) >= MOSTLY * len(filled)
-
-
-def _linked(cell: Cell, links: Links) -> Cell:
-    """A cell that names a figure leads to its row; an address is shortened, and only followed on the web."""
-    if target := links.to_figure(cell.text):
-        return Cell(cell.text, target)
-    address = web_address(cell.href)
-    if address and cell.text == cell.href:
-        return Cell(re.sub(r"^https?://(www\.)?", "", address).rstrip("/"), address, address)
-    return Cell(cell.text, address, cell.text)
+def _kind(column: tuple[Cell, ...]) -> str:
+    """Whether a column is one of numbers, "n", or of sentences, "long"."""
+    filled = [cell.text for cell in column if cell.text]
+    if filled and sum(bool(_NUMBER.fullmatch(text)) for text in filled) >= MOSTLY * len(filled):
+        return "n"
+    return "long" if any(len(one.text) > LONG and not one.keeps_together for one in column) else ""
 
 
 def _cells(html: str) -> list[list[Cell]]:
@@ -329,13 +326,13 @@ class Page:
             return
         elif picture:
             alt = ((output.get("metadata") or {}).get(picture) or {}).get("alt", "")
-            self._add_picture(picture, _joined(data[picture]), str(alt))
+            self._add_picture(picture, "".join(data[picture]), str(alt))
         elif "text/html" in data:
-            self._add_html(_joined(data["text/html"]))
+            self._add_html("".join(data["text/html"]))
         elif "text/markdown" in data:
-            self._add_prose(from_markdown(_joined(data["text/markdown"]), self.links))
+            self._add_prose(from_markdown("".join(data["text/markdown"]), self.links))
         else:
-            self._add_text(_joined(data.get("text/plain", output.get("text", ""))))
+            self._add_text("".join(data.get("text/plain", output.get("text", ""))))
 
     def _add_picture(self, kind: str, encoded: str, alt: str) -> None:
         """Add a picture as a file; where nobody wrote what it shows, the text says at least where it stands."""
@@ -357,13 +354,13 @@ class Page:
         self._add("picture", name=name, label=label, size=size)
 
     def _add_html(self, html: str) -> None:
-        for part in split(html):
+        for part in _split(html):
             if isinstance(part, str):
                 self._add_prose(_clean(part, self.links))
             elif grid := _make_grid(part, self.links):
                 self.tables += 1
                 name = f"table-{self.tables}.csv"
-                self.files[name] = grid.to_csv().encode()
+                self.files[name] = grid.to_csv()
                 label = f"Table {self.tables}" + (f": {self.headings[-1].text}" if self.headings else "")
                 self._add("table", name=name, label=label, grid=grid)
 
@@ -386,10 +383,6 @@ def _as_webp(content: bytes) -> bytes:
     except (OSError, ValueError, SyntaxError):
         return content
     return found.getvalue()
-
-
-def _joined(text: Any) -> str:
-    return "".join(map(str, text)) if isinstance(text, list) else str(text)
 
 
 def read_page(notebook: Mapping[str, Any], links: Links, whole: bool = False) -> Page:

@@ -109,7 +109,7 @@ def _table_of(folder: Path) -> pa.Table:
     journal = freshness.read_journal(folder)
     if journal and journal["outputs"].get(RESULT) != freshness.hash_file(folder / RESULT):
         raise UserError(f"{RESULT}: found another file than its journal describes; run it again")
-    result = _read(folder / RESULT)
+    result = read_result(folder / RESULT)
     try:
         if any(isinstance(result.parameters.get(name), float) for name in ("base_year", "deadline")):
             raise TypeError("a part of a year")  # Arrow would cut it to a whole number
@@ -140,10 +140,10 @@ def from_notebook(notebook: Mapping[str, Any]) -> Result | None:
 def result_of(outcome: Outcome) -> Result | None:
     """The record of an outcome, from its folder; None where its run failed, or makes none."""
     path = outcome.folder / RESULT
-    return None if outcome.error or not path.exists() else _read(path)
+    return None if outcome.error or not path.exists() else read_result(path)
 
 
-def _read(path: Path) -> Result:
+def read_result(path: Path) -> Result:
     """Read a `result.json`; a damaged one is an error that names the file."""
     return _parsed(read_json(path), path.name)
 

@@ -56,9 +56,9 @@ def build_site(out: Path) -> _Built:
         draft = _mended(aside, target)
         before = context.read_object(target / BUILT)
         if before.pop("hash", "") != digest(before):  # there is none, or it was altered
-            before = {"parts": {}, "code": {}, "kept": {}}
-        code, kept = _code(before["code"]), before["kept"]
-        parts = {name: (digest(decided_by), make) for name, decided_by, make in _parts(site, code, kept)}
+            before = {"parts": {}, "code": {}}
+        code = _code(before["code"])
+        parts = {name: (digest(decided_by), make) for name, decided_by, make in _parts(site, code)}
         present = _inodes(target)
         files = {
             name: old["files"]
@@ -75,7 +75,7 @@ def build_site(out: Path) -> _Built:
             written = pool.map(lambda name: _write(draft, parts[name][1]), made)
             files |= zip(made, written, strict=True)
         stamped = {name: {"stamp": parts[name][0], "files": files[name]} for name in parts}
-        built = {"parts": stamped, "code": code, "kept": kept}
+        built = {"parts": stamped, "code": code}
         text = json.dumps(built | {"hash": digest(built)}, sort_keys=True)
         (draft / BUILT).write_text(text, encoding="utf-8")
         _exchange(draft, target)
@@ -149,9 +149,7 @@ def _write(draft: Path, make: Callable[[], Files]) -> dict[str, str]:
     return {name: sha256(content).hexdigest() for name, content in files.items()}
 
 
-def _parts(
-    site: Site, code: dict[str, str], kept: dict[str, Any]
-) -> Iterator[tuple[str, Any, Callable[[], Files]]]:
+def _parts(site: Site, code: dict[str, str]) -> Iterator[tuple[str, Any, Callable[[], Files]]]:
     """All that is made together: its name, what decides it, and how to make it."""
     # `importlib.metadata` and the parser of CITATION.cff take longer than the page that has changed.
     installed = (path.name for folder in sys.path for path in Path(folder).glob("*-info"))
@@ -164,28 +162,18 @@ def _parts(
         yield f"cases of {name}", decided_by, partial(pages.cases_files, site, name)
     first = [runs[0].record.get("outputs") for runs in site.notebooks.values()]
     keys = [run.record.get("key") for run in site.runs]
-    names = [common, [(run.name, run.fault) for run in site.runs]]
-    quoted = [run and (run.said, run.record["key"]) for run in map(site.default_run, ("00_", "05_"))]
     of_all = digest([common, *(run.said for run in site.runs)])
-    yield "goals", [of_all, first[:1]], partial(pages.goal_files, site, partial(_keep, kept, common))
+    yield "goals", [of_all, first[:1]], partial(pages.goal_files, site)
     yield "results", [of_all, keys], partial(pages.results_files, site)
     yield "words", [of_all, first], partial(pages.words_files, site)
-    yield "methods", [common, code["files"], quoted], partial(pages.methods_files, site)
+    yield "methods", [of_all, keys, code["files"]], partial(site.page, "methods")
     yield "python", [common, code["files"]], partial(pages.python_files, site)
     for name in ("runs", "about"):
-        yield name, names, partial(site.page, name)
+        yield name, of_all, partial(site.page, name)
     for make in (pages.figures_files, pages.targets_files, pages.data_files, pages.search_files):
         yield make.__name__.removesuffix("_files"), common, partial(make, site)
     yield "whatif", common, pages.whatif_files
     yield "static", common, context.static_files
-
-
-def _keep(kept: dict[str, Any], common: str, name: str, decided_by: Any, make: Callable[[], Any]) -> Any:
-    """A value that an earlier build has found out, if what decides it is the same; else made anew and kept."""
-    stamp = digest([common, decided_by])
-    if kept.get(name, {}).get("stamp") != stamp:
-        kept[name] = {"stamp": stamp, "value": make()}
-    return kept[name]["value"]
 
 
 def _code(known: dict[str, str]) -> dict[str, str]:

@@ -1,8 +1,6 @@
-"""The runs that the site shows, what lies below out/runs: whole, failed or damaged; and what every page knows.
+"""The runs that the site shows, what lies below out/runs: whole, failed or damaged; and what every page knows."""
 
-Nothing here reads a table: most builds have one page to make, and pandas alone takes as long as that.
-"""
-
+import ast
 import csv
 import json
 import os
@@ -19,11 +17,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from lib import package
 from lib.errors import UserError, plain_bytes
-from lib.tools.run import freshness, page
+from lib.goals import READING_LABELS
+from lib.tools.run import freshness, page, results_table
 from lib.tools.run.freshness import FAILED, JOURNAL, LIB, NOTEBOOK, RESULT, hash_file, text_of
 from lib.tools.run.page import Links, web_address
+from lib.tools.strict import slugify
+from lib.words import percent, printed
 
 DEFAULT = "default"  # folder of the run of a notebook with its own parameters
 CITATION = LIB.parent / "CITATION.cff"
@@ -34,17 +37,11 @@ _HERE = Path(__file__).resolve().parent
 Files = dict[str, bytes]  # of the site, by name
 
 
-class _Recorded(dict[str, Any]):
-    """An object of a `result.json`, its values as attributes. The run has checked it; its journal keeps the hash."""
-
-    __getattr__ = dict.__getitem__
-
-
 class FoundRun:
     """One run folder, with what its page shows or hands on held against the journal.
 
-    `fault` is empty for a whole run, else says what is wrong with it. `result` is what `lib.results.Result` wrote, by its
-    names; None for a run that failed or records nothing.
+    `fault` is empty for a whole run, else says what is wrong with it. `result` is its `lib.results.Result`; None for a run
+    that failed or records nothing.
     """
 
     def __init__(self, folder: Path, hash_of: Callable[[Path], str] = hash_file) -> None:
@@ -70,10 +67,10 @@ class FoundRun:
         if differing or not written[NOTEBOOK]:
             return f"Files are not those that its journal describes: {', '.join(differing or [NOTEBOOK])}."
         if written[RESULT]:
-            result = read_object(self.folder / RESULT, hook=_Recorded)
-            if result.get("schema_version") != 1:
+            try:
+                self.result = results_table.read_result(self.folder / RESULT)
+            except UserError:
                 return f"{RESULT} is none that this version writes; `tradegoals run` makes it anew."
-            self.result = result
         return ""
 
     @property
@@ -89,10 +86,10 @@ class FoundRun:
         return next((title[1].strip() for title in titles), self.notebook)
 
 
-def read_object(path: Path, hook: Any = None) -> dict[str, Any]:
-    """The object that a JSON file holds, each in it passed through `hook`; empty where there is none to be read."""
+def read_object(path: Path) -> dict[str, Any]:
+    """The object that a JSON file holds; empty where there is none to be read."""
     with suppress(OSError, ValueError, RecursionError):
-        if isinstance(content := json.loads(plain_bytes(path), object_hook=hook), dict):
+        if isinstance(content := json.loads(plain_bytes(path)), dict):
             return content
     return {}
 
@@ -165,7 +162,8 @@ class Site:
         """A page at its place, or in the folder of its name; values are escaped unless they are known to be safe HTML."""
         place = place or f"{template}/index.html"
         made = _template(f"{template}.html.j2")
-        html = made.render(site=self, place=place, up="../" * place.count("/"), **values)
+        links = self.links(place)
+        html = made.render(site=self, place=place, up=links.up, links=links, **values)
         return {place: html.encode()}
 
 
@@ -174,10 +172,22 @@ def digest(content: Any) -> str:
     return sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def _docstring(module: str, links: Links) -> Markup:
+    """What a module of `lib` says of itself."""
+    code = (LIB / f"{module}.py").read_text(encoding="utf-8")
+    return page.from_markdown(ast.get_docstring(ast.parse(code)) or "", links)
+
+
 _FILTERS = {
     "digest": digest,
+    "percent": percent,
+    "printed": printed,
     "web": web_address,
     "quoted": shlex.quote,
+    "inline": page.inline,
+    "docstring": _docstring,
+    "slug": slugify,
+    "sourced": lambda names, links: [(name, links.to_figure(name)) for name in names],  # of figures
     "short": lambda text: text[:12],  # of a hash: enough to compare by eye; the journal has all of it
     "day": lambda text: f"{date.fromisoformat(text):%-d %B %Y}",
     "signed": lambda value: "" if value is None else f"{value:+g}".replace("-", "−"),
@@ -187,6 +197,7 @@ _FILTERS = {
 def _template(name: str) -> Any:
     environment = page.environment(_HERE / "templates")
     environment.filters |= _FILTERS
+    environment.globals["labels"] = READING_LABELS
     return environment.get_template(name)
 
 

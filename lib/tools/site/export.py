@@ -16,10 +16,9 @@ import pandas as pd
 from lib.errors import UserError, nearest
 from lib.package import notebooks_dir
 from lib.research.files import make_folder_below, write_atomically
-from lib.tables import to_csv
 from lib.tools.run.execute import run_notebook
 from lib.tools.run.matrix import notebook_name
-from lib.tools.run.page import split
+from lib.tools.run.page import Grid, Links, read_page
 from lib.tools.site.context import DEFAULT, FoundRun, run_folders
 
 FIGURES = {"svg": "image/svg+xml", "pdf": "application/pdf"}
@@ -31,12 +30,12 @@ def export(name: str, formats: Collection[str], out: Path) -> list[Path]:
     folder = out / "export" / run.notebook / run.slug
     files: dict[Path, Any] = {}
     if drawn := sorted(FIGURES.keys() & formats):
-        for number, output in enumerate(_shown(_execute_again(run), FIGURES["svg"]), 1):
+        for number, output in enumerate(_drawn_again(run), 1):
             files |= {folder / f"figure-{number}.{kind}": _content(output, kind) for kind in drawn}
-    html = "".join("".join(one["data"]["text/html"]) for one in _shown(run.content, "text/html"))
-    for number, frame in enumerate(_read_tables(html), 1):
+    blocks = read_page(run.content, Links(), whole=True).blocks
+    for number, block in enumerate((one for one in blocks if one["kind"] == "table"), 1):
         written = (TABLES[kind] for kind in TABLES if kind in formats)
-        files |= {folder / f"table-{number}.{ending}": write(frame) for ending, write in written}
+        files |= {folder / f"table-{number}.{ending}": write(block["grid"]) for ending, write in written}
     if files:
         make_folder_below(out, folder)
     for path, content in files.items():
@@ -57,20 +56,16 @@ def _find_run(name: str, out: Path) -> FoundRun:
     return run
 
 
-def _shown(notebook: Any, kind: str) -> list[Any]:
-    """Outputs with data of a kind, which notebooks keep as one string or as a list of lines."""
-    outputs = [one for cell in notebook["cells"] for one in cell.get("outputs", [])]
-    return [one for one in outputs if kind in one.get("data", {})]
-
-
-def _execute_again(run: FoundRun) -> Any:
-    """The run's notebook executed in a kernel that shows figures in all formats."""
+def _drawn_again(run: FoundRun) -> list[Any]:
+    """The figures of the run's notebook, executed in a kernel that shows them in all formats."""
     how: Any = {"arguments": (f"--InlineBackend.figure_formats={set(FIGURES) | {'png'}}",), "seconds": 600.0}
     how["environment"] = {"SOURCE_DATE_EPOCH": "0"}  # by which Matplotlib dates its files
     try:
-        return run_notebook(notebooks_dir() / f"{run.notebook}.ipynb", run.parameters, **how)
+        notebook = run_notebook(notebooks_dir() / f"{run.notebook}.ipynb", run.parameters, **how)
     except Exception as fault:  # a cell, the kernel: whatever it was
         raise UserError(f"{run.name}: {str(fault).strip().splitlines()[-1]}") from None
+    outputs = (output for cell in notebook["cells"] for output in cell.get("outputs", []))
+    return [output for output in outputs if FIGURES["svg"] in output.get("data", {})]
 
 
 def _content(output: Any, kind: str) -> str | bytes:
@@ -83,16 +78,9 @@ def _content(output: Any, kind: str) -> str | bytes:
     return f'{text[:end]} role="img">\n <title>{words}</title>{text[end + 1 :]}'
 
 
-def _read_tables(html: str) -> list[pd.DataFrame]:
-    """The tables in HTML as pandas writes it, a row of names, then rows of as many cells; all cells are text."""
-    found = (
-        [[cell.text for cell in row] for row in part] for part in split(html) if not isinstance(part, str)
-    )
-    return [pd.DataFrame(rows, columns=names, dtype=str) for names, *rows in found if rows]
-
-
-def _to_latex(frame: pd.DataFrame) -> str:
+def _to_latex(grid: Grid) -> str:
     """A table for LaTeX with the packages booktabs and hyperref; text is escaped, addresses become links."""
+    frame = pd.DataFrame([[cell.text for cell in row] for row in grid.rows], columns=grid.header, dtype=str)
     is_web = frame.apply(lambda column: column.str.match(r"https?://"))
     shown = frame.style.hide(axis="index").format_index(escape="latex", axis=1).format(escape="latex")
     for name in frame:
@@ -103,5 +91,5 @@ def _to_latex(frame: pd.DataFrame) -> str:
     )
 
 
-TABLES: dict[str, Any] = {"csv": ("csv", to_csv), "latex": ("tex", _to_latex)}
+TABLES: dict[str, Any] = {"csv": ("csv", Grid.to_csv), "latex": ("tex", _to_latex)}
 """How the files of a table end, and what writes them."""

@@ -1,43 +1,27 @@
-"""The pages of the site, as files by name: of runs, goals, methods, of the data, search, and `import lib`.
+"""The pages of the site, as files by name: of runs, goals, methods, of the data, search, and `import lib`."""
 
-Those of runs are made of what the runs left, without pandas, so that a changed run costs little. What is long to find
-out of a goal (names of flows, who announced it) is kept in the site by `Keep`, while what decides it stays the same.
-"""
-
-import ast
-import csv
 import inspect
-import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import cache
 from typing import Any
 
-from markupsafe import Markup
+import pandas as pd
 
-from lib import package
-from lib.errors import inert
+from lib import figures, package, spoken
+from lib.cases import GoalCase
+from lib.goals import READINGS
 from lib.tools.run import results_table
-from lib.tools.run.freshness import FAILED, JOURNAL, LIB, NOTEBOOK, RESULT, data_hash, text_of
-from lib.tools.run.page import Links, from_markdown, inline, plain, read_page, with_anchors
+from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, RESULT, data_hash, text_of
+from lib.tools.run.page import Links, from_markdown, plain, read_page, to_csv, with_anchors
 from lib.tools.site.context import Files, FoundRun, Site
 from lib.tools.strict import slugify
+from lib.words import percent
 
-STAGES = {
-    "From figures to one level a year": "series",
-    "Flows like this one": "reference",
-    "One law of the path": "law",
-    "What a day knew besides": "evidence",
-    "The answer": "outlook",
-}
-"""The modules that say how a probability is made, by what a reader would call it."""
-
-KEY = ("reporter", "partner", "flow", "currency", "goal", "base_year", "deadline", "as_of")
-
-Keep = Callable[[str, Any, Callable[[], Any]], Any]
-"""A name, what decides the value, and how to make it; the value is one of JSON."""
+GOAL = ("reporter", "partner", "flow", "currency", "goal", "base_year", "deadline")
+"""The parameters that say which goal a run judged, whatever the day."""
 
 
 def run_files(site: Site, run: FoundRun) -> Files:
@@ -55,32 +39,13 @@ def run_files(site: Site, run: FoundRun) -> Files:
     html = site.page(
         "run",
         place,
-        question=site.questions[run.notebook],
+        run=run,
         page=page,
         tables=[(name, pages.get(name, "")) for name in tables],
         stale=sorted(name for name, hashed in read.items() if data_hash(name, frozenset(read)) != hashed),
         downloads=sorted(files),
-        **_opening(site, run, place),
     )
     return html | {f"{run.address}/{name}": content for name, content in (files | page.files).items()}
-
-
-def _opening(site: Site, run: FoundRun, place: str) -> dict[str, Any]:
-    """A run with what a page says of it first: its answer, what is known today, the published figures behind both."""
-    links, result = site.links(place), run.result or {}
-    return {
-        "run": run,
-        "answer": _answer_of(site, run, place),
-        "hindsight": inline(result.get("hindsight") or "", links),
-        "sources": [(one, links.to_figure(one)) for one in result.get("figure_ids", ())],
-    }
-
-
-def _answer_of(site: Site, run: FoundRun, place: str) -> Markup:
-    """The sentence that the run opens with; what is wrong with it where it has none."""
-    if run.fault:
-        return Markup('<strong class="bad">Failed.</strong> {}').format(run.fault[:300])
-    return inline(run.result.answer if run.result else "No result is recorded.", site.links(place))
 
 
 def _plain_answer(run: FoundRun) -> str:
@@ -91,8 +56,7 @@ def cases_files(site: Site, name: str) -> Files:
     """The list of a notebook's cases with the answer of each."""
     place, runs = f"runs/{name}/index.html", site.notebooks[name]
     rows = [{"case": run.slug, "title": run.title, "answer": _plain_answer(run)} for run in runs]
-    cases = [(run, _answer_of(site, run, place)) for run in runs]
-    return site.page("notebook", place, name=name, cases=cases) | {f"runs/{name}/cases.csv": _as_csv(rows)}
+    return site.page("notebook", place, name=name) | {f"runs/{name}/cases.csv": _as_csv(rows)}
 
 
 def results_files(site: Site) -> Files:
@@ -103,126 +67,90 @@ def results_files(site: Site) -> Files:
 
 
 def _as_csv(rows: list[dict[str, Any]], columns: Iterable[str] = ()) -> bytes:
-    """Rows as CSV for others to open, with the columns of the first by default; what a row lacks is empty in it."""
-    text, columns = io.StringIO(), list(columns) or list(next(iter(rows), ()))
-    writer = csv.writer(text, lineterminator="\n")
-    safe = lru_cache(maxsize=None, typed=True)(inert)  # most cells of a long table stand in many rows
-    writer.writerow(columns)
-    writer.writerows(map(safe, map(row.get, columns)) for row in rows)
-    return text.getvalue().encode()
-
-
-def methods_files(site: Site) -> Files:
-    """How a probability is made, in the words of the modules that make it; how to cite one; what it cannot know."""
-    place, stages = "methods/index.html", []
-    for title, name in STAGES.items():
-        words = ast.get_docstring(ast.parse((LIB / f"{name}.py").read_text(encoding="utf-8"))) or ""
-        stages.append((title, slugify(title), f"lib.{name}", from_markdown(words, site.links(place))))
-    measured, cited = site.default_run("05_"), site.default_run("00_")
-    calibration = _answer_of(site, measured, place) if measured else ""
-    return site.page("methods", stages=stages, calibration=calibration, measured=measured, cited=cited)
+    """Rows as CSV, with the columns of the first by default; what a row lacks is empty in it."""
+    columns = list(columns) or list(next(iter(rows), ()))
+    return to_csv([columns, *(map(row.get, columns) for row in rows)])
 
 
 # --- goals: flow × goal × day, with the probability or the verdict of each reading ---
 
 
-def goal_files(site: Site, keep: Keep) -> Files:
+def goal_files(site: Site) -> Files:
     """The first page, and the page of all goals with the same as CSV."""
-    place, words = "index.html", keep("words of goals", None, _words_of_goals)
-    rows = _goal_rows(site.runs, keep)
-    goals = site.page("goals", rows=rows, labels=words["labels"])
+    rows, words, place = _goal_rows(site.runs), _words_of_goals(), "index.html"
     last: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row in rows:  # each goal as it was seen last
         last.setdefault((row["flow"], row["goal"], row["years"]), row)
-    head = None
-    if run := site.default_run("00_"):
-        head = keep("head", [run.said, run.record["outputs"]], partial(_head, run, site.links(place)))
-        head = head | _opening(site, run, place)
-    answers = [(runs, _answer_of(site, runs[0], place)) for runs in site.notebooks.values()]
+    run = site.default_run("00_")
     shown = {"rows": list(last.values())[:15], "goals": len(last), "total": len(rows)}
-    first = site.page("index", place, head=head, answers=answers, **shown, **words)
+    first = site.page("index", place, head=run and _head(run, site.links(place)), **shown, **words)
+    goals = site.page("goals", rows=rows)
     return first | goals | {"goals/goals.csv": _as_csv(list(map(_flat, rows)))}
 
 
-def _goal_rows(runs: list[FoundRun], keep: Keep) -> list[dict[str, Any]]:
-    """The rows of the matrix: what was known last first, then what a government stated.
+def _goal_rows(runs: list[FoundRun]) -> list[dict[str, Any]]:
+    """The rows of the matrix, each a goal of a flow seen from one day: what was known last first, then what a government stated.
 
     Of these the goal that the collection has by default stands before all. A goal that several notebooks judged as of
     one day is shown once, by the first of them in the collection, and by its default run where that is one of several.
     """
-    seen: dict[tuple[str, ...], dict[str, Any]] = {}
+    from lib.analysis.answers import announced
+
+    own, rows = GoalCase(), dict[tuple[Any, ...], dict[str, Any]]()
+    stated_in = cache(lambda goal: announced(_case(goal)))  # whatever the day
     for run in runs:
         given = run.result.parameters if run.result and run.result.readings else {}
-        key = tuple(str(given.get(name)) for name in KEY)
-        if given and not {"None", ""} & set(key[-3:]) and key not in seen:
-            seen[key] = keep(f"goal of {run.name}", run.said, partial(_row, run))
-    rows = sorted(seen.values(), key=lambda row: (row["flow"], row["years"], row["goal"]))
-    return sorted(rows, key=lambda row: (row["as_of"], bool(row["announced"]), row["own"]), reverse=True)
+        goal, day = tuple(given.get(name) for name in GOAL), given.get("as_of")
+        if not {None, ""} & {*goal[-2:], day} and (goal, day) not in rows:
+            case, stated = _case(goal), stated_in(goal)
+            rows[goal, day] = {
+                "flow": case.flow_name,
+                "goal": case.goal_name,
+                "years": f"{case.base_year}–{case.deadline}",
+                "as_of": day,
+                "reading": given.get("reading", ""),
+                "own": (case.flow_name, case.goal_name) == (own.flow_name, own.goal_name),
+                "chances": dict.fromkeys(READINGS) | {item.reading: item for item in run.result.readings},
+                "run": run.address,
+                "announced": {} if stated is None else stated[["announced", "announcer", "url"]].to_dict(),
+            }
+    found = sorted(rows.values(), key=lambda row: (row["flow"], row["years"], row["goal"]))
+    return sorted(found, key=lambda row: (row["as_of"], bool(row["announced"]), row["own"]), reverse=True)
 
 
-def _row(run: FoundRun) -> dict[str, Any]:
-    """A goal of a flow, seen from one day."""
-    from lib.analysis.answers import announced
-    from lib.cases import GoalCase
-    from lib.goals import READINGS
-    from lib.words import percent
-
-    given, own = run.result.parameters, GoalCase()
-    readings = {item.reading: dict(item) for item in run.result.readings}
-    for item in readings.values():
-        item["percent"] = "" if item["probability"] is None else percent(item["probability"])
-    case = GoalCase.model_construct(**{name: given.get(name) for name in KEY})
-    stated = announced(case)
-    return {
-        "flow": case.flow_name,
-        "goal": case.goal_name,
-        "years": f"{given['base_year']}–{given['deadline']}",
-        "as_of": given["as_of"],
-        "reading": given.get("reading", ""),
-        "own": (case.flow_name, case.goal_name) == (own.flow_name, own.goal_name),
-        "chances": {name: readings.get(name, {}) for name in READINGS},
-        "run": run.address,
-        "announced": {} if stated is None else stated[["announced", "announcer", "url"]].to_dict(),
-    }
+def _case(goal: tuple[Any, ...]) -> GoalCase:
+    """A goal by the values of its parameters, which its run has checked."""
+    values: Any = dict(zip(GOAL, goal, strict=True))
+    return GoalCase.model_construct(**values)
 
 
 def _words_of_goals() -> dict[str, Any]:
-    """Names of the readings; how many targets of a whole trade above its base were met, of how many that are known."""
-    from lib import figures
+    """How many targets of a whole trade above its base were met, of how many that are known."""
     from lib.analysis.register import left_out
-    from lib.goals import READING_LABELS
-    from lib.words import percent
 
     targets = figures.load_targets()
     known = targets["met"][(left_out(targets) == "") & targets["met"].isin(["yes", "no"])]
     met = int((known == "yes").sum())
     share = percent(met / len(known)) if len(known) else "–"
-    return {"labels": READING_LABELS, "resolved": len(known), "met": met, "share": share}
+    return {"resolved": len(known), "met": met, "share": share}
 
 
 def _head(run: FoundRun, links: Links) -> dict[str, Any]:
-    """What the first page opens with: what was asked, the probability of each reading that is open, the first picture."""
+    """What the first page opens with: what was asked, and the run that answers, with its blocks."""
     from lib.analysis.answers import goal_in_words
-    from lib.cases import GoalCase
-    from lib.words import percent
 
-    case = GoalCase.check(run.result.parameters)
-    asked = inline(str(goal_in_words(case, case.make_goal())), links)
-    is_open = [item for item in run.result.readings if item.probability is not None]
-    facts = [(percent(item.probability), item.reading, item.kind or "probability") for item in is_open]
-    picture = [block for block in read_page(run.content, links).blocks if block["kind"] == "picture"][:1]
-    return {"asked": asked, "flow": case.flow_name, "facts": facts, "picture": picture}
+    case, blocks = GoalCase.check(run.result.parameters), read_page(run.content, links).blocks
+    return {"run": run, "case": case, "asked": str(goal_in_words(case, case.make_goal())), "blocks": blocks}
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
     """A row of the matrix as columns of a CSV file; probabilities in full."""
-    flat = {name: row[name] for name in ("flow", "goal", "years", "as_of")} | {
-        "stated_reading": row["reading"]
-    }
-    for name, chance in row["chances"].items():
-        flat |= {f"{name}_{what}": chance.get(what, "") for what in ("outcome", "probability")}
+    flat = {name: row[name] for name in ("flow", "goal", "years", "as_of")}
+    flat["stated_reading"] = row["reading"]
+    for name, item in row["chances"].items():
+        flat |= {f"{name}_outcome": item and item.outcome, f"{name}_probability": item and item.probability}
     by = row["announced"]
-    return flat | {"announced": by.get("announced", ""), "source": by.get("url", ""), "run": row["run"]}
+    return flat | {"announced": by.get("announced"), "source": by.get("url"), "run": row["run"]}
 
 
 # --- the data, and search ---
@@ -230,22 +158,17 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
 
 def figures_files(site: Site) -> Files:
     """Every published figure as a row with an anchor: publisher, date, status, address."""
-    from lib import figures, show
+    from lib import show
 
     table = figures.load_figures()
     periods = show.periods(table)
     years = [re.findall(r"\d{4}", period)[-1] for period in periods]
     rows = _records(table.assign(period=list(periods), year=years))
-    return site.page("figures", rows=rows, printed=show.printed, statuses=list(figures.STATUS.index))
+    return site.page("figures", rows=rows, statuses=list(figures.STATUS.index))
 
 
 def targets_files(site: Site) -> Files:
     """The register of targets with outcome and probability at announcement."""
-    import pandas as pd
-
-    from lib import figures, show
-    from lib.words import percent
-
     targets = figures.load_targets()
     scores = pd.read_csv(package.data_dir() / "reference" / "register_scores.csv").set_index("target_id")
     # How good these probabilities were, beside the simplest ones: mean squared error (Brier 1950), 0 is best.
@@ -253,7 +176,6 @@ def targets_files(site: Site) -> Files:
     return site.page(
         "targets",
         rows=_records(targets.assign(year=targets["announced"].str[:4].replace("", "undated"))),
-        printed=show.printed,
         chances=scores[["p_law", "p_base_known"]].map(percent).to_dict("index"),
         scored=len(scores),
         law=law,
@@ -332,7 +254,7 @@ def _sections(site: Site, name: str) -> Iterator[tuple[str, ...]]:
 
 def search_files(site: Site) -> Files:
     """The search page, and what it knows of the data: rows, and other names of the places, the longest first."""
-    from lib import figures, show, spoken
+    from lib import show
 
     table, targets = figures.load_figures(), figures.load_targets()
     here = {name for rows in (table, targets) for side in ("reporter", "partner") for name in rows[side]}
