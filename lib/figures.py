@@ -141,13 +141,15 @@ def read_day(day: str | date | pd.Timestamp) -> pd.Timestamp:
 
 def select(figures: pd.DataFrame, reporter: str, partner: str, flow: str) -> pd.DataFrame:
     """Return the figures of a reporter, partner and flow; a `UserError` with the nearest name where there are none."""
-    rows, given = figures, ""
+    chosen, given = np.full(len(figures), True), ""
     for column, name in (("reporter", reporter), ("partner", partner), ("flow", flow)):
-        known = rows[column].unique()
-        if name not in known:
-            raise UserError(f"{column}: found {quote(name)}{given}, expected {nearest(name, known)}")
-        rows, given = rows[rows[column] == name], f"{given} {'and' if given else 'with'} {name}"
-    return rows
+        names = figures[column].to_numpy(object)
+        if not (here := chosen & (names == name)).any():
+            raise UserError(
+                f"{column}: found {quote(name)}{given}, expected {nearest(name, set(names[chosen]))}"
+            )
+        chosen, given = here, f"{given} {'and' if given else 'with'} {name}"
+    return figures[chosen]
 
 
 def annual(figures: pd.DataFrame) -> pd.DataFrame:

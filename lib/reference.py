@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lib.errors import UserError
 from lib.package import data_dir
+from lib.tables import read_once
 from lib.words import money, years
 
 DRIFT_SD_FLOOR = 0.02
@@ -92,13 +93,12 @@ def reference_folder() -> Path:
     return data_dir() / "reference"
 
 
-@lru_cache(maxsize=8)
 def read_kept(name: str) -> pd.DataFrame:
     """Read a kept table (CSV) of the reference class once; do not alter what is returned."""
     path = reference_folder() / name
     if not path.exists():
         raise UserError(f"{name}: not found in {path.parent.name}/; expected it to be built from the panels")
-    return pd.read_csv(path)
+    return read_once(path, pd.read_csv)
 
 
 def prior_for(size_usd: float, origin: int, world: bool = False, table: pd.DataFrame | None = None) -> Prior:
@@ -184,12 +184,17 @@ USED = "law"
 """The forecast used here, as the kept scores name it."""
 
 
-@lru_cache(maxsize=16)
 def read_scores(name: str) -> pd.DataFrame:
-    """Read one table of ``data/reference/scores``; do not alter what is returned."""
-    # Opened by Python, not by C++, so that the journal of a run knows of it.
-    with (reference_folder() / "scores" / f"{name}.parquet").open("rb") as file:
-        return pd.read_parquet(file, page_checksum_verification=True)
+    """Read one table of ``data/reference/scores`` once; do not alter what is returned."""
+    return read_once(reference_folder() / "scores" / f"{name}.parquet", _read_parquet)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """Without threads: a kernel may be forked from a process that has read the table."""
+    from pyarrow.parquet import ParquetFile  # takes a tenth of a second, and few need it
+
+    with ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
+        return file.read(use_threads=False).to_pandas(use_threads=False)
 
 
 COVERS = ["cover50", "cover80", "cover95"]

@@ -47,11 +47,12 @@ def exchange_rates(covariates: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFram
     -------
     Frame by year, a column for each currency in units of it, such as "CNY"; that of the dollar is 1.
     """
-    names = covariates["variable"]
-    is_rate = names.str.endswith(PER_USD) & (names.str.len() == 3 + len(PER_USD))
-    rows = covariates[is_rate & (covariates["year"] < as_of.year)]
-    table = rows.pivot(index="year", columns="variable", values="value")
-    return table.rename(columns=lambda name: name[:3].upper()).assign(USD=1.0).rename_axis(columns=None)
+    kept: dict[str, dict[int, float]] = {}
+    for year, name, value in zip(*(covariates[one] for one in ("year", "variable", "value")), strict=True):
+        if name.endswith(PER_USD) and len(name) == 3 + len(PER_USD) and year < as_of.year:
+            kept.setdefault(name[:3].upper(), {})[year] = value
+    table = pd.DataFrame(dict(sorted(kept.items()))).sort_index().assign(USD=1.0)
+    return table.rename_axis("year")
 
 
 def in_dollars(value: float, currency: str, year: int, rates: pd.DataFrame) -> float:

@@ -64,6 +64,17 @@ def read_table(
     return _read_once(name, file, tuple(rules), derive, file_state(file), data_state()).copy()
 
 
+def read_once(path: Path, read: Callable[[Path], pd.DataFrame]) -> pd.DataFrame:
+    """What `read` makes of a file, once for each state of it; do not alter what is returned."""
+    sys.audit("open", str(path), "r", os.O_RDONLY)  # as above
+    return _read_file(path, read, file_state(path))
+
+
+@lru_cache(maxsize=64)
+def _read_file(path: Path, read: Callable[[Path], pd.DataFrame], state: tuple[int, ...]) -> pd.DataFrame:
+    return read(path)
+
+
 def data_state() -> tuple[Any, ...]:
     """What changes when a table is written: a key for what was computed from the tables."""
     known = _AT_REST.get()

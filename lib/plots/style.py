@@ -60,6 +60,7 @@ def use_style() -> None:
         "legend.frameon": False,
         "font.size": 10,
         "text.parse_math": False,  # two dollar signs are money
+        "text.hinting": "none",  # letters as wide as the font has them, and drawn sooner
         "svg.hashsalt": "tradegoals",  # the same figure is the same file
         "pdf.fonttype": 42,  # journals want fonts that can be edited
     }

@@ -212,9 +212,7 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "data" / "reference" / pipeline.BUILT).unlink()
     monkeypatch.setenv(package.DATA_ENV, str(tmp_path / "data"))
     monkeypatch.setenv(PANELS_ENV, str(tmp_path))
-    read_kept.cache_clear()
-    yield tmp_path / "data"
-    read_kept.cache_clear()
+    return tmp_path / "data"
 
 
 @pytest.fixture

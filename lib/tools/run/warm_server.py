@@ -185,6 +185,13 @@ def _import_library() -> None:
     loaders = vars(importlib.import_module("lib.figures"))
     for name in [name for name in loaders if name.startswith("load_")]:
         loaders[name]()
+    reference = importlib.import_module("lib.reference")
+    for path in reference.reference_folder().rglob("*.*"):
+        match path.suffix:
+            case ".csv":
+                reference.read_kept(path.name)
+            case ".parquet":
+                reference.read_scores(path.stem)
 
 
 def _fingerprint(path: str) -> tuple[int, int] | None:
