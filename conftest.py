@@ -17,8 +17,10 @@ from xdist.scheduler import LoadScopeScheduling
 
 from lib.tools.run import kernels
 
-# Many containers forbid to keep what is compiled; compiled once, also what is imported already, all workers start faster.
+# Many containers forbid to keep what is compiled; compiled once, also what is imported already, all workers start faster,
+# and so do kernels, their servers and whatever else a test starts.
 sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 for module in [*sys.modules.values()]:
     if (kept := getattr(module, "__cached__", None)) and not os.path.exists(kept):  # noqa: PTH110
         with suppress(OSError):

@@ -1,6 +1,8 @@
 """The sentences that notebooks, pages and the command line share: the first line of an answer, the goal, the sources."""
 
 import json
+from functools import lru_cache
+from typing import Any
 
 import pandas as pd
 
@@ -11,6 +13,7 @@ from lib.figures import load_goals_table, load_targets
 from lib.goals import READ_AS, Goal, Verdict, parse_goal
 from lib.outlook import Answer
 from lib.package import notebooks_dir
+from lib.tables import data_state
 from lib.words import Said, fill, markdown, pick, plain, year_spans
 
 IN_TEN = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -71,29 +74,34 @@ def _reason(answer: Answer) -> str:
     return verdict.reason + asked * ("%" in verdict.reason)
 
 
-def announced(case: GoalCase) -> pd.Series | None:
+# A goal as a parameter has it, by the kind that a row names.
+_GOALS = {"level": "{value} {unit}", "multiple": "{value} times the base", "rate": "{value} %"}
+
+
+def announced(case: GoalCase) -> dict[str, Any] | None:
     """The row of the goals' table, else of the register, in which a government stated the goal; None if none did."""
+    stated = _all_stated(load_goals_table, load_targets, data_state())
     kind, number, currency = parse_goal(case.goal)
-    # Those of the table of goals, and after them those of the register, in the columns of the former.
-    renamed = {
-        "measure": "kind",
-        "target_unit": "unit",
-        "target_year": "deadline",
-        "source_target_url": "url",
-    }
-    register = load_targets().rename(columns=renamed).replace({"kind": {"growth_pct_per_year": "rate"}})
-    register = register.assign(rate_pct=register["target_value"], level=register["target_value"])
-    table = pd.concat([load_goals_table().rename(columns={"measure": "flow"}), register], ignore_index=True)
-    names = ["reporter", "partner", "flow", "deadline", *["base_year"] * (kind != "level")]
-    same = table["kind"] == kind  # a level is the same from whatever base
-    for name in names:
-        same &= (table[name] == getattr(case, name)).fillna(False)
-    stated = table["rate_pct"] / 100
-    if kind == "level":
-        unit = table["unit"].str.split(" ", expand=True)
-        stated = table["level"] * unit[1].map({"mn": 1.0, "bn": 1000.0}).where(unit[0] == currency)
-    rows = table[same & ((stated - number).abs() < 1e-9)]
-    return None if rows.empty else rows.iloc[0]
+    for row in stated.get((case.reporter, case.partner, case.flow, case.deadline), ()):
+        its_kind, its_number, its_currency = parse_goal(_GOALS[row["kind"]].format_map(row))
+        base = kind == "level" or row["base_year"] == case.base_year  # a level is one from whatever base
+        if base and (kind, currency) == (its_kind, its_currency) and abs(number - its_number) < 1e-9:
+            return row
+    return None
+
+
+@lru_cache(maxsize=2)
+def _all_stated(load_goals: Any, load_register: Any, state: Any) -> dict[Any, list[dict[str, Any]]]:
+    """The rows of both tables, goals first, by reporter, partner, flow and deadline."""
+    goals = load_goals().rename(columns={"measure": "flow"})
+    goals["value"] = goals["rate_pct"].fillna(goals["level"])
+    names = {"measure": "kind", "source_target_url": "url", "target_year": "deadline"}
+    names |= {"target_value": "value", "target_unit": "unit"}
+    register = load_register().rename(columns=names).replace({"kind": {"growth_pct_per_year": "rate"}})
+    found: dict[Any, list[dict[str, Any]]] = {}
+    for row in pd.concat([goals, register], join="inner").dropna(subset="value").to_dict("records"):
+        found.setdefault((row["reporter"], row["partner"], row["flow"], row["deadline"]), []).append(row)
+    return found
 
 
 def announcement(case: GoalCase) -> Said:
@@ -101,10 +109,9 @@ def announcement(case: GoalCase) -> Said:
     if (row := announced(case)) is None:
         return Said("No government's announcement of this goal is in the data: it is the reader's own.")
     # With the day as precisely as it is known: "2019", "2012-12" or "2006-03-17".
-    form = ("in {when}", "in {day:%B %Y}", "on {day:%-d %B %Y}")[row["announced"].count("-")]
-    told = form.format(when=row["announced"], day=pd.Timestamp(row["announced"]))
-    who, url = row["announcer"], row["url"]
-    return markdown("Announced {when} by {who} ([source]({url:url})).", when=told, who=who, url=url)
+    form = ("in {:%Y}", "in {:%B %Y}", "on {:%-d %B %Y}")[row["announced"].count("-")]
+    told = form.format(pd.Timestamp(row["announced"]))
+    return markdown("Announced {when} by {announcer} ([source]({url:url})).", when=told, **row)
 
 
 def goal_in_words(case: GoalCase, goal: Goal) -> Said:

@@ -7,21 +7,13 @@ import numpy as np
 import pandas as pd
 
 from lib import outlook
-from lib.analysis.standards import (
-    Assessment,
-    TrackedTarget,
-    escap_anticipated,
-    escap_current_status,
-    eurostat,
-    sdsn,
-    un_progress_chart,
-)
+from lib.analysis import standards
 from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.goals import READINGS
 
 # Trackers that need no more than base, latest and target; the anticipated progress also takes the levels.
-TRACKERS = (eurostat, un_progress_chart, escap_current_status, sdsn)
+TRACKERS = standards.eurostat, standards.un_progress_chart, standards.escap_current_status, standards.sdsn
 
 PROBABILITY = "probability"
 NO_FORECAST = "ESCAP current status"  # says how much of the way is done, and not whether the rest will be
@@ -55,10 +47,14 @@ def year_by_year(case: GoalCase) -> pd.DataFrame:
         if len(since) < 2:
             continue
         year, level = int(since.index[-1]), float(since.iloc[-1])
-        target = TrackedTarget(goal.base_mn, goal.base_year, level, year, goal.target_mn, goal.deadline)
-        found = [*(tracker(target) for tracker in TRACKERS), escap_anticipated(target, since)]
+        target = standards.TrackedTarget(
+            goal.base_mn, goal.base_year, level, year, goal.target_mn, goal.deadline
+        )
+        found = [*(tracker(target) for tracker in TRACKERS), standards.escap_anticipated(target, since)]
         # The probability of the stated reading, or its verdict once decided; missing where it needs rates not known.
         verdict = answer.verdicts[READINGS.index(case.reading)].outcome
         value = {"met": 1.0, "missed": 0.0}.get(verdict, answer.chances.get(case.reading, np.nan))
         rows += [(day, year, level, *row) for row in (*found, (PROBABILITY, value, verdict, None))]
-    return pd.DataFrame(rows, columns=["day", "latest_year", "latest_mn", "who", *Assessment._fields[1:]])
+    return pd.DataFrame(
+        rows, columns=["day", "latest_year", "latest_mn", "who", *standards.Assessment._fields[1:]]
+    )

@@ -12,6 +12,7 @@ from lib import outlook, words
 from lib.analysis import answers
 from lib.analysis.answers import headline, plainly
 from lib.cases import FlowCase, GoalCase
+from lib.figures import load_targets
 from lib.tools.run.matrix import expand
 from lib.words import money, percent, rate
 
@@ -172,6 +173,21 @@ def test_only_the_goal_that_was_announced_is_called_so(change, announced):
     case = GoalCase(**{**given_goal, "as_of": date(2010, 12, 31), **change})
     assert ("Wang Limin" in answers.announcement(case)) == announced
     assert ("the reader's own" in answers.announcement(case)) != announced
+
+
+def test_every_target_of_the_register_is_found_by_the_goal_that_it_states():
+    forms = {"level": "{} {}", "growth_pct_per_year": "{} %", "multiple": "{} times the base"}
+    targets = load_targets().dropna(subset=["target_value", "target_year", "base_year"])
+    assert set(targets["measure"]) == set(forms)
+    for row in targets.itertuples():
+        goal = forms[row.measure].format(row.target_value, row.target_unit)
+        flow = {"reporter": row.reporter, "partner": row.partner, "flow": row.flow, "goal": goal}
+        years = {"base_year": int(row.base_year), "deadline": int(row.target_year)}
+        case = GoalCase.model_construct(**flow, **years)
+        assert answers.announced(case), row.target_id
+        if row.measure != "level":  # which is the same from whatever base
+            other = {**years, "base_year": years["base_year"] - 40}
+            assert answers.announced(GoalCase.model_construct(**flow, **other)) is None, row.target_id
 
 
 def test_the_source_line_names_the_figures_that_are_shown_and_counts_the_rest():
