@@ -72,34 +72,28 @@ def _step(growth: pd.Series, year: int, controls: pd.DataFrame | None = None) ->
 
 
 def _step_across(level: pd.Series, year: int, price: pd.Series | None = None) -> _Step | None:
-    """The step by unobserved components: random walk with drift and an intervention from `year` on.
+    """The step of a random walk with drift from `year` on, also across gaps in `level` by year, where `_step` cannot be read.
 
-    The intervention is a state with a diffuse prior, so that its estimate is exact given the variance (Durbin & Koopman
-    2012, section 6.2). Gaps in the record are no harm: `level` by year can be read where `_step` cannot. Without gaps the
-    two agree. A price may be held constant, such as that of oil, known in every year of the record.
+    From one known level to the next the logarithm moves by drift times years, the step, and a shock of variance
+    proportional to the years: least squares weighted by them is the exact likelihood of the unobserved components
+    (Durbin & Koopman 2012, section 6.2), whatever an optimiser would make of it. Without gaps it agrees with `_step`. A
+    price may be held constant, such as that of oil, known in every year of the record.
 
-    None is returned for a record too short (fewer than `LEAST_LEVELS` levels, or not two on either side) or a fit that
-    does not converge.
+    None is returned for a record too short: fewer than `LEAST_LEVELS` levels, or not two on either side.
     """
-    from statsmodels.tsa.statespace.structural import UnobservedComponents
+    from statsmodels.regression.linear_model import WLS
 
     log = np.log(level.dropna())
     if len(log) < LEAST_LEVELS or (log.index < year).sum() < 2 or (log.index >= year).sum() < 2:
         return None
-    years = np.arange(int(log.index[0]), int(log.index[-1]) + 1)
-    held = {} if price is None else {"price": np.log(price.reindex(years).to_numpy())}
-    after = pd.DataFrame({**held, "step": (years >= year).astype(float)})
-    if after.isna().any(axis=None):
+    paths = [log.index.to_numpy(dtype=float), (log.index >= year).astype(float)]
+    if price is not None:
+        paths.append(np.log(price.reindex(log.index).to_numpy(dtype=float)))
+    moves = np.diff(np.column_stack(paths), axis=0)
+    if np.isnan(moves).any():
         return None
-    full = log.reindex(years).reset_index(drop=True)
-    model = UnobservedComponents(full, "rwdrift", exog=after, mle_regression=False, use_exact_diffuse=True)
-    fitted = model.fit(disp=False, maxiter=500)
-    if not fitted.mle_retvals["converged"]:
-        return None
-    effect = float(fitted.smoothed_state[-1, -1])
-    df = len(log) - 2 - after.shape[1]  # level and drift are estimated as well
-    half = float(np.sqrt(fitted.smoothed_state_cov[-1, -1, -1]) * stdtrit(df, 0.975))
-    return _Step(effect, effect - half, effect + half)
+    fitted = WLS(np.diff(log), moves, weights=1 / moves[:, 0]).fit()
+    return _Step(float(fitted.params[1]), *map(float, fitted.conf_int()[1]))
 
 
 def _read_policies(events: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.tsa.statespace.structural import UnobservedComponents
 from statsmodels.datasets import longley
 
 from lib import figures as fig
@@ -179,20 +180,35 @@ def test_a_step_is_the_difference_from_the_other_years(seed, year):
 
 
 @pytest.mark.parametrize("year", [2004, 2011, 2018])
-def test_without_gaps_the_state_space_step_is_the_same(year):
+def test_without_gaps_the_step_across_is_the_same(year):
     level = walk(3)
     found, across = (
         policies._step(log_growth(level).dropna(), year),
         policies._step_across(level, year),
     )
-    assert across[:3] == pytest.approx((found.effect, found.low, found.high), abs=2e-4)
+    assert across[:3] == pytest.approx((found.effect, found.low, found.high), abs=1e-9)
+
+
+@pytest.mark.parametrize("priced", [False, True])
+def test_a_step_across_gaps_is_that_of_the_unobserved_components(priced):
+    """The reference is the same model in state-space form, its variance found by an optimiser."""
+    level, oil = walk(8).drop([2005, 2012, 2013]), walk(9)
+    after = pd.DataFrame({"price": np.log(oil.to_numpy()), "step": (oil.index >= 2012).astype(float)})
+    after = after if priced else after[["step"]]
+    log = np.log(level.reindex(oil.index)).reset_index(drop=True)
+    form = {"mle_regression": False, "use_exact_diffuse": True}
+    fitted = UnobservedComponents(log, "rwdrift", exog=after, **form).fit(disp=False, maxiter=500)
+    effect, error = fitted.smoothed_state[-1, -1], np.sqrt(fitted.smoothed_state_cov[-1, -1, -1])
+    half = error * stats.t.isf(0.025, len(level) - 2 - after.shape[1])
+    found = policies._step_across(level, 2012, oil if priced else None)
+    assert found[:3] == pytest.approx((effect, effect - half, effect + half), abs=5e-4)
 
 
 def test_a_price_held_constant_gives_the_step_beside_it():
     level, oil = walk(5), walk(6)
     found = policies._step(log_growth(level).dropna(), 2011, log_growth(oil).dropna().to_frame("oil"))
     across = policies._step_across(level, 2011, oil)
-    assert across[:3] == pytest.approx((found.effect, found.low, found.high), abs=2e-4)
+    assert across[:3] == pytest.approx((found.effect, found.low, found.high), abs=1e-9)
 
 
 def test_a_step_is_found_across_a_gap():

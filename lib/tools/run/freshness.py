@@ -135,7 +135,8 @@ def read_opened(notes: Path) -> tuple[list[str], bool]:
     found = dict(map(json.loads, lines))
     unseen = any(path.startswith(PREFIX) for path in found)
     steady = not unseen and all(state_of(path) == (state and tuple(state)) for path, state in found.items())
-    return sorted(map(_name_for, found)), steady
+    places = {prefix: place.resolve() for prefix, place in _places().items()}
+    return sorted(_name_for(path, places) for path in found), steady
 
 
 def _places() -> dict[str, Path]:
@@ -143,11 +144,11 @@ def _places() -> dict[str, Path]:
     return {"": data_dir(), "./notebooks/": notebooks_dir(), "./": LIB.parent, "~/": Path.home()}
 
 
-def _name_for(path: str) -> str:
+def _name_for(path: str, places: Mapping[str, Path]) -> str:
     """The name of a file in journals and stamps: relative to data, project or home where it lies below."""
-    for prefix, place in _places().items():
-        if Path(path).is_relative_to(place.resolve()):
-            return prefix + Path(path).relative_to(place.resolve()).as_posix()
+    for prefix, place in places.items():
+        if Path(path).is_relative_to(place):
+            return prefix + Path(path).relative_to(place).as_posix()
     return path
 
 

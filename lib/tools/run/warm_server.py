@@ -127,6 +127,9 @@ def _preload(parent: int, with_library: bool) -> _Server:
     """A server that has imported the stack, in one thread and as a kernel that starts in this environment would import it."""
     if Path(sys.path[0]) == Path(__file__).parent:
         del sys.path[0]
+    sys.dont_write_bytecode = (
+        False  # many containers forbid it; compiled once, the next server starts in half the time
+    )
     given = dict(os.environ)
     os.environ.update(dict.fromkeys(THREADS, "1"), JE_ARROW_MALLOC_CONF="background_thread:false")
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a message of the debugger's that no cell ever shows
@@ -256,6 +259,7 @@ def _take_over(request: Any, added: dict[str, str]) -> None:
         os.close(stream)
     os.environ.clear()
     os.environ.update(added | request.environment)
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     time.tzset()
     os.umask(request.umask)
     os.chdir(request.folder)

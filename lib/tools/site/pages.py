@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -97,12 +96,12 @@ def _goal_rows(runs: list[FoundRun]) -> list[dict[str, Any]]:
     from lib.analysis.answers import announced
 
     own, rows = GoalCase(), dict[tuple[Any, ...], dict[str, Any]]()
-    stated_in = cache(lambda goal: announced(_case(goal)))  # whatever the day
     for run in runs:
         given = run.result.parameters if run.result and run.result.readings else {}
         goal, day = tuple(given.get(name) for name in GOAL), given.get("as_of")
         if not {None, ""} & {*goal[-2:], day} and (goal, day) not in rows:
-            case, stated = _case(goal), stated_in(goal)
+            case = _case(goal)
+            stated = announced(case) or {}
             rows[goal, day] = {
                 "flow": case.flow_name,
                 "goal": case.goal_name,
@@ -112,7 +111,7 @@ def _goal_rows(runs: list[FoundRun]) -> list[dict[str, Any]]:
                 "own": (case.flow_name, case.goal_name) == (own.flow_name, own.goal_name),
                 "chances": dict.fromkeys(READINGS) | {item.reading: item for item in run.result.readings},
                 "run": run.address,
-                "announced": {} if stated is None else stated[["announced", "announcer", "url"]].to_dict(),
+                "announced": {name: stated[name] for name in ("announced", "announcer", "url") if stated},
             }
     found = sorted(rows.values(), key=lambda row: (row["flow"], row["years"], row["goal"]))
     return sorted(found, key=lambda row: (row["as_of"], bool(row["announced"]), row["own"]), reverse=True)
