@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from statsmodels.tsa.statespace.structural import UnobservedComponents
 from statsmodels.datasets import longley
+from statsmodels.tsa.statespace.structural import UnobservedComponents
 
 from lib import figures as fig
 from lib.analysis import movers, policies
