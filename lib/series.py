@@ -51,8 +51,7 @@ def exchange_rates(covariates: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFram
     for year, name, value in zip(*(covariates[one] for one in ("year", "variable", "value")), strict=True):
         if name.endswith(PER_USD) and len(name) == 3 + len(PER_USD) and year < as_of.year:
             kept.setdefault(name[:3].upper(), {})[year] = value
-    table = pd.DataFrame(dict(sorted(kept.items()))).sort_index().assign(USD=1.0)
-    return table.rename_axis("year")
+    return pd.DataFrame(dict(sorted(kept.items()))).sort_index().assign(USD=1.0).rename_axis("year")
 
 
 def in_dollars(value: float, currency: str, year: int, rates: pd.DataFrame) -> float:
@@ -211,11 +210,7 @@ def releases(record: pd.DataFrame, currency: str) -> pd.DataFrame:
     usable = record["level_usable"] | (record["last_resort"] & (record["status"] == "converted"))
     usable = (usable & (record["currency"] == currency)).to_numpy()
     kept = whole & (after - first < np.timedelta64(12, "M")) & usable
-    numbers = [
-        year.astype("int64") + 1970,
-        (first - year).astype("int64") + 1,
-        (after - year).astype("int64"),
-    ]
+    numbers = year.astype(int) + 1970, (first - year).astype(int) + 1, (after - year).astype(int)
     rows = []
     for months, stretch in groupby(_ranked(record, kept, np.column_stack(numbers)), lambda one: one.period):
         found = list(stretch)
