@@ -75,7 +75,7 @@ records = st.builds(
 def test_a_record_comes_back_from_its_file(tmp_path_factory: Any, record: results.Result) -> None:
     path = tmp_path_factory.mktemp("results") / "result.json"
     path.write_text(results_table.to_json(record), encoding="utf-8")
-    assert results_table._read(path) == record
+    assert results_table.read_result(path) == record
 
 
 def test_the_file_is_plain_stable_json() -> None:
@@ -121,7 +121,7 @@ def test_a_damaged_record_is_named_field_by_field(tmp_path: Path, change: Any, f
     path = tmp_path / "result.json"
     path.write_text(json.dumps(record))
     with pytest.raises(UserError, match=rf"^result\.json: found a damaged result .*{fault}"):
-        results_table._read(path)
+        results_table.read_result(path)
     with pytest.raises(UserError, match=rf"last output.*{fault}"):
         results_table.from_notebook(carried(record))
 
@@ -133,12 +133,12 @@ def test_a_damaged_file_is_an_error_that_names_it(tmp_path: Path, content: bytes
     path = tmp_path / "result.json"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"^result\.json: "):
-        results_table._read(path)
+        results_table.read_result(path)
 
 
 def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^result\.json: cannot be read"):
-        results_table._read(tmp_path / "result.json")
+        results_table.read_result(tmp_path / "result.json")
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -151,7 +151,7 @@ def test_no_number_that_is_none_gets_in(tmp_path: Path, value: float) -> None:
     path = tmp_path / "result.json"
     path.write_text(json.dumps(SOME.model_dump(mode="json") | {"estimates": [estimate]}))
     with pytest.raises(UserError, match=r"result\.json: found no valid JSON \(.* float values are not JSON"):
-        results_table._read(path)
+        results_table.read_result(path)
 
 
 @pytest.mark.parametrize("value", [0, 1, -0.1, 1.1])

@@ -372,8 +372,8 @@ def test_what_a_spreadsheet_would_compute_is_text_in_every_table_for_others(text
     frame = pd.DataFrame({"a": [text, "x"], "b": [1.5, -2.0], text: [None, text]})
     written = list(csv.reader(io.StringIO(tables.to_csv(frame))))
     assert written == [["a", "b", expected], [expected, "1.5", ""], ["x", "-2.0", expected]]
-    grid = page._Grid([text, "b"], [[page.Cell(text), page.Cell("x")]])
-    assert list(csv.reader(io.StringIO(grid.to_csv()))) == [[expected, "b"], [expected, "x"]]
+    grid = page.Grid([text, "b"], [[page.Cell(text), page.Cell("x")]])
+    assert list(csv.reader(io.StringIO(grid.to_csv().decode()))) == [[expected, "b"], [expected, "x"]]
     assert bool(tables._check_record(2, [text], ["note"])) == (text in FORMULAS)
 
 

@@ -193,7 +193,7 @@ def test_json_that_says_two_things_or_none_is_refused(tmp_path: Path, text: str 
     [
         read_bytes,
         read_json,
-        results_table._read,
+        results_table.read_result,
         fetched.read_file,
         author._read_notebook,
         matrix.expand,

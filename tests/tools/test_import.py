@@ -1043,4 +1043,4 @@ def test_a_notebook_that_names_no_kernel_has_the_project_s() -> None:
 def test_a_site_of_runs_without_results_has_no_rows_of_goals() -> None:
     from lib.tools.site import pages
 
-    assert pages._goal_rows([], lambda name, decided_by, make: make()) == []
+    assert pages._goal_rows([]) == []
