@@ -127,9 +127,8 @@ def _preload(parent: int, with_library: bool) -> _Server:
     """A server that has imported the stack, in one thread and as a kernel that starts in this environment would import it."""
     if Path(sys.path[0]) == Path(__file__).parent:
         del sys.path[0]
-    sys.dont_write_bytecode = (
-        False  # many containers forbid it; compiled once, the next server starts in half the time
-    )
+    # Many containers forbid it; compiled once, the next server starts in half the time.
+    sys.dont_write_bytecode = False
     given = dict(os.environ)
     os.environ.update(dict.fromkeys(THREADS, "1"), JE_ARROW_MALLOC_CONF="background_thread:false")
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a message of the debugger's that no cell ever shows

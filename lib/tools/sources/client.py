@@ -215,6 +215,7 @@ async def _attempt(client: Client, request: Request) -> Answer:
         found = f"no answer in time ({type(error).__name__})"
     except (httpx.TransportError, httpx.InvalidURL) as error:
         found = f"a broken connection ({type(error).__name__}: {error})"
+        passes = isinstance(error, httpx.TransportError)  # an address that is none stays so
         if "CERTIFICATE_VERIFY_FAILED" in found:  # asking again would not help
             found, passes = f"a certificate that cannot be trusted ({error})", False
     plain = here.scheme == "https" and here.hostname in PLAIN_HOSTS
