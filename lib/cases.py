@@ -305,12 +305,12 @@ def _days(reporter: str, partner: str, flow: str, of: str, *read_from: Any) -> A
         rows = _record(reporter, partner, flow, *read_from)
     except UserError:
         return np.array([], dtype="datetime64[D]")
-    annual = fig.annual(rows)
-    if of == "months":
-        rows = rows[~rows.index.isin(annual.index)]
-    days = (annual if of == "levels" else rows)["known_from"].to_numpy().astype("datetime64[D]")
-    over = (annual["year"].to_numpy() - 1969).astype("datetime64[Y]").astype("datetime64[D]")
-    return np.unique(np.concatenate([days, np.maximum(days, over)]) if of == "levels" else days)
+    known = rows["known_from"].to_numpy().astype("datetime64[D]")
+    whole, year = fig.whole_years(rows)
+    if of == "levels":
+        over = (year[whole] - 1969).astype("datetime64[Y]").astype("datetime64[D]")
+        return np.unique(np.concatenate([known[whole], np.maximum(known[whole], over)]))
+    return np.unique(known[~whole] if of == "months" else known)
 
 
 @lru_cache(maxsize=1024)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lib import tables
-from lib.errors import Fault, UserError, nearest, quote
+from lib.errors import Fault, UserError, nearest, quote, unclear
 from lib.package import read_package
 
 # The day on which the record was read: a figure without any date counts as known only from then.
@@ -145,9 +145,7 @@ def select(figures: pd.DataFrame, reporter: str, partner: str, flow: str) -> pd.
     for column, name in (("reporter", reporter), ("partner", partner), ("flow", flow)):
         names = figures[column].to_numpy(object)
         if not (here := chosen & (names == name)).any():
-            raise UserError(
-                f"{column}: found {quote(name)}{given}, expected {nearest(name, set(names[chosen]))}"
-            )
+            raise unclear(column, f"{quote(name)}{given}", nearest(name, set(names[chosen])))
         chosen, given = here, f"{given} {'and' if given else 'with'} {name}"
     return figures[chosen]
 

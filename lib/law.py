@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp, ndtr
 
 from lib import mixtures
-from lib.errors import UserError
+from lib.errors import UserError, unclear
 from lib.goals import Goal
 from lib.reference import Prior
 
@@ -92,16 +92,14 @@ class Law:
         """Refuse arrays that do not fit together."""
         k, n = len(self.weights), len(self.years)
         if self.means.shape != (k, n) or self.covariances.shape != (k, n, n):
-            found = f"means and covariances of shape {self.means.shape} and {self.covariances.shape}"
-            raise UserError(f"law: found {found}, expected k = {k}, n = {n}")
+            shapes = f"means and covariances of shape {self.means.shape} and {self.covariances.shape}"
+            raise unclear("law", shapes, f"k = {k}, n = {n}")
         if list(self.years) != sorted(set(self.years)):
             raise UserError(f"law: found years {self.years}, expected each once, ascending")
         if not (np.isfinite(self.means).all() and np.isfinite(self.covariances).all()):
             raise UserError("law: found a mean or covariance that is not finite")
         if not (np.all(self.weights >= 0) and abs(self.weights.sum() - 1) < 1e-9):
-            raise UserError(
-                f"law: found weights adding up to {self.weights.sum():g}, expected 1, none negative"
-            )
+            raise unclear("law", f"weights adding up to {self.weights.sum():g}", "1, none negative")
 
     def column(self, year: int) -> int:
         """Place of a year in the arrays."""
@@ -158,8 +156,7 @@ def posterior(
     free = np.maximum(total - np.sum(weights**2, axis=-1) / safe, 0.0)
     if prior is None:
         if (n := known.sum(axis=-1)).min() < MIN_GROWTH_RATES:
-            wanted = f"at least {MIN_GROWTH_RATES} without a prior"
-            raise UserError(f"log growth: found {n.min()} rates, expected {wanted}")
+            raise unclear("log growth", f"{n.min()} rates", f"at least {MIN_GROWTH_RATES} without a prior")
         if np.any(squares <= 1e-24 * n * (1 + mean**2)):
             raise UserError(
                 "log growth: found a constant series, whose variance is unknown; expected a prior"
@@ -265,8 +262,7 @@ def given(
     """
     errors = sd if isinstance(sd, Mapping) else {sd: 1.0}
     if not (np.isfinite(value) and min(errors) >= 0):
-        found = f"{value} with error {sd}"
-        raise UserError(f"observation: found {found}, expected a finite value and an error of 0 or more")
+        raise unclear("observation", f"{value} with error {sd}", "a finite value and an error of 0 or more")
     if max(errors) == np.inf:
         return law
     row = np.zeros((1, len(law.years)))
@@ -345,8 +341,7 @@ def _condition(
 def pool(laws: Sequence[Law], weights: Sequence[float]) -> Law:
     """Mixture of laws of the same years: the linear pool (Stone 1961). Weights are positive, of any sum."""
     if len(laws) != len(weights) or not laws or min(weights) < 0 or sum(weights) <= 0:
-        found = f"{len(laws)} laws and weights {list(weights)}"
-        raise UserError(f"pool: found {found}, expected one weight of 0 or more each")
+        raise unclear("pool", f"{len(laws)} laws and weights {list(weights)}", "one weight of 0 or more each")
     if (sets := len({law.years for law in laws})) > 1:
         raise UserError(f"pool: found laws of {sets} sets of years, expected one")
     parts = [law.weights * weight / sum(weights) for law, weight in zip(laws, weights, strict=True)]

@@ -48,7 +48,7 @@ def exchange_rates(covariates: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFram
     Frame by year, a column for each currency in units of it, such as "CNY"; that of the dollar is 1.
     """
     kept: dict[str, dict[int, float]] = {}
-    for year, name, value in zip(*(covariates[one] for one in ("year", "variable", "value")), strict=True):
+    for year, name, value in covariates[["year", "variable", "value"]].to_numpy(object):
         if name.endswith(PER_USD) and len(name) == 3 + len(PER_USD) and year < as_of.year:
             kept.setdefault(name[:3].upper(), {})[year] = value
     return pd.DataFrame(dict(sorted(kept.items()))).sort_index().assign(USD=1.0).rename_axis("year")

@@ -267,8 +267,9 @@ def _places(read: Callable[[], Any], state: Any) -> dict[str, str]:
     table = read()
     known: dict[str, str] = {}
     for column in ("name", "other_names", "code"):
-        for name, others in zip(table["name"], table[column], strict=True):
-            known |= {fold(other): name for other in others.split("|") if other and fold(other) not in known}
+        for name, others in zip(table["name"].tolist(), table[column].tolist(), strict=True):
+            for other in filter(None, others.split("|")):
+                known.setdefault(fold(other), name)
     for name, economy in known_names().items():
         known.setdefault(fold(name), economy.name)
     return known

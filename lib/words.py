@@ -42,7 +42,7 @@ from urllib.parse import quote as quote_address
 import numpy as np
 import pandas as pd
 
-from lib.errors import UserError, quote
+from lib.errors import UserError, quote, unclear
 
 
 def years(number: int) -> str:
@@ -172,8 +172,7 @@ def form(value: Any, spec: str) -> str:
     A `UserError` for a missing value, an unknown format, or a fraction without one: its digits would be an accident.
     """
     if is_missing(value):
-        found = f"no value ({value})"
-        raise UserError(f"{spec or 'text'}: found {found}, expected one; say in words what is missing")
+        raise unclear(spec or "text", f"no value ({value})", "one; say in words what is missing")
     if spec in _FORMATS:
         return _FORMATS[spec](value)
     if nouns := re.fullmatch(r"([^|]+)\|([^|]+)", spec):
@@ -215,8 +214,7 @@ class _Sentence(Formatter):
 
     def get_value(self, key: int | str, args: Any, kwargs: Mapping[str, Any]) -> Any:
         if key not in kwargs:
-            found = f"a field {{{key}}} without a value"
-            raise UserError(f"sentence: found {found}, expected one of {listed(kwargs)}")
+            raise unclear("sentence", f"a field {{{key}}} without a value", f"one of {listed(kwargs)}")
         value = kwargs[key]  # type: ignore[index]
         # Words that were picked may hold fields themselves.
         return _Prose(self.vformat(value, (), kwargs)) if type(value) is _Prose else value

@@ -123,6 +123,18 @@ def test_the_known_levels_are_marked_by_grade(harbin):
     assert "230" in [text.get_text() for text in axes.texts]
 
 
+def test_levels_published_after_the_forecast_are_marked_apart(harbin):
+    _, goal, series, view = harbin
+    later = pd.Series({2014: 210.0, 2015: 1_400.0})
+    of = series, goal.path(), view.fan, "USD", "t"
+    axes = plots.goal_fan(*of, later=later).axes[0]
+    drawn = offsets(axes)
+    assert drawn[2014] == pytest.approx(0.21) and drawn[2015] == pytest.approx(1.4)
+    assert axes.get_ylabel() == "USD bn, nominal" and axes.get_ylim()[1] > 1.4
+    assert legend(axes) == ["published", "implied", "published since"]
+    assert "published since" not in legend(plots.goal_fan(*of, later=later[:0]).axes[0])
+
+
 def test_sources_and_measured_coverage_stand_under_the_fan(harbin):
     """The shares are those of the kept scores, two years ahead."""
     rows = pd.read_parquet(data_dir() / "reference" / "scores" / "trade_intervals.parquet")

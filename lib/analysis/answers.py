@@ -74,8 +74,9 @@ def _reason(answer: Answer) -> str:
     return verdict.reason + asked * ("%" in verdict.reason)
 
 
-# A goal as a parameter has it, by the kind that a row names.
-_GOALS = {"level": "{value} {unit}", "multiple": "{value} times the base", "rate": "{value} %"}
+GOALS = {"level": "{value} {unit}", "multiple": "{value} times the base", "rate": "{value} %"}
+GOALS["growth_pct_per_year"] = GOALS["rate"]
+"""A goal as a parameter has it, by the kind that a row of the goals' table or of the register names."""
 
 
 def announced(case: GoalCase) -> dict[str, Any] | None:
@@ -83,7 +84,7 @@ def announced(case: GoalCase) -> dict[str, Any] | None:
     stated = _all_stated(load_goals_table, load_targets, data_state())
     kind, number, currency = parse_goal(case.goal)
     for row in stated.get((case.reporter, case.partner, case.flow, case.deadline), ()):
-        its_kind, its_number, its_currency = parse_goal(_GOALS[row["kind"]].format_map(row))
+        its_kind, its_number, its_currency = parse_goal(GOALS[row["kind"]].format_map(row))
         base = kind == "level" or row["base_year"] == case.base_year  # a level is one from whatever base
         if base and (kind, currency) == (its_kind, its_currency) and abs(number - its_number) < 1e-9:
             return row
@@ -97,9 +98,10 @@ def _all_stated(load_goals: Any, load_register: Any, state: Any) -> dict[Any, li
     goals["value"] = goals["rate_pct"].fillna(goals["level"])
     names = {"measure": "kind", "source_target_url": "url", "target_year": "deadline"}
     names |= {"target_value": "value", "target_unit": "unit"}
-    register = load_register().rename(columns=names).replace({"kind": {"growth_pct_per_year": "rate"}})
-    found: dict[Any, list[dict[str, Any]]] = {}
-    for row in pd.concat([goals, register], join="inner").dropna(subset="value").to_dict("records"):
+    rows = pd.concat([goals, load_register().rename(columns=names)], join="inner")
+    columns, found = list(rows), dict[Any, list[dict[str, Any]]]()
+    for values in rows[rows["value"].notna()].to_numpy(object, na_value=None).tolist():
+        row = dict(zip(columns, values, strict=True))
         found.setdefault((row["reporter"], row["partner"], row["flow"], row["deadline"]), []).append(row)
     return found
 

@@ -253,9 +253,7 @@ def read_figures(text: str) -> pd.Series:
     lines = [(place, line.strip()) for place, line in enumerate(spaced, 1) if line.strip()]
     lines = lines[1:] if len(lines) > 1 and not re.match('"?[0-9]', lines[0][1]) else lines
     if not 1 <= len(lines) <= OWN_MOST_FIGURES:
-        raise UserError(
-            f"own figures: found {len(lines)} lines, expected 1 to {OWN_MOST_FIGURES}: {EXPECTED}"
-        )
+        raise unclear("own figures", f"{len(lines)} lines", f"1 to {OWN_MOST_FIGURES}: {EXPECTED}")
     decimal, parts = _read_by_one_sign(lines)
     levels: dict[int, float] = {}
     implied: dict[int, float] = {}

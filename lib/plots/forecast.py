@@ -29,6 +29,7 @@ def goal_fan(
     sources: str = "",
     sureness: str | None = None,
     size_usd: float | None = None,
+    later: pd.Series | None = None,
 ) -> Any:
     """The record, the path that the goal asks for, and the forecast as a fan with its measured coverage.
 
@@ -39,18 +40,22 @@ def goal_fan(
     fan : indexed by year, one column a probability (`lib.law.FAN`), millions; or None.
     sureness : what stands under a fan that is no forecast, in place of the coverage of forecasts.
     size_usd : of the flow, US dollars a year: the coverage is that of its size class.
+    later : levels by year, millions, that became known after the forecast was made.
     """
     axes = new_axes(title)
-    top = max(series["value_mn"].max(), path.max(), 0 if fan is None else fan[0.9].max())
+    top = max(pd.concat([series["value_mn"], path, later]).max(), 0 if fan is None else fan[0.9].max())
     divisor, unit = style.scale_of(top)
     axes.plot(path.index, path / divisor, color=RED, linestyle="--", label="goal path (on average)", zorder=2)
     ends = [(path.index[-1], path.iloc[-1] / divisor, f"goal {about(path.iloc[-1] / divisor)}", RED)]
     marks = _draw_levels(axes, series, divisor)
+    if later is not None and len(later):
+        look = {"marker": "s", "facecolor": "white", "edgecolor": "black", "label": "published since"}
+        marks.append(axes.scatter(later.index, later / divisor, s=30, zorder=4, **look))
     axes.set_ylim(bottom=0)
     level, asked = (money(one.iloc[-1], currency) for one in (series["value_mn"], path))
     told = f"the level was {level} in {series.index[-1]}; the goal asks for {asked} in {path.index[-1]}"
     if fan is not None:
-        height = min(fan[0.975].max(), HIGHEST * top) / divisor * 1.02
+        height = max(top, min(fan[0.975].max(), HIGHEST * top)) / divisor * 1.02
         ends += _draw_fan(axes, fan / divisor, height)
         axes.set_ylim(0, height)
         low, middle, high = (money(fan[p].iloc[-1], currency) for p in (0.1, 0.5, 0.9))

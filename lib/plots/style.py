@@ -59,6 +59,7 @@ def use_style() -> None:
         "grid.color": "#e6e6e6",
         "legend.frameon": False,
         "font.size": 10,
+        "font.sans-serif": ["DejaVu Sans"],  # which comes with matplotlib: the same letters everywhere
         "text.parse_math": False,  # two dollar signs are money
         "text.hinting": "none",  # letters as wide as the font has them, and drawn sooner
         "svg.hashsalt": "tradegoals",  # the same figure is the same file

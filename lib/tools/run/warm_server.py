@@ -184,6 +184,7 @@ def _import_library() -> None:
         with suppress(Exception):
             importlib.import_module(".".join(("lib", *path.relative_to(folder).with_suffix("").parts)))
     importlib.import_module("lib.tools.run.opened")  # which notes the files that a run opens
+    importlib.import_module("lib.spoken").read_goal("25 %")  # compiles the patterns of goals
     loaders = vars(importlib.import_module("lib.figures"))
     for name in [name for name in loaders if name.startswith("load_")]:
         loaders[name]()

@@ -15,6 +15,7 @@ import pandas as pd
 
 from lib import fetched, growth, outlook
 from lib import figures as fig
+from lib.analysis.answers import GOALS
 from lib.cases import GoalCase, TrendCase
 from lib.economies import CURRENCIES, known_names
 from lib.errors import UserError
@@ -27,13 +28,6 @@ from lib.tools.sources.snapshots import Desk
 
 CHEAPEST_FIRST = {"imf": 0, "comtrade": -2}
 """Sources, and the first of the years that each is asked for: of UN Comtrade, a call a year and some hundred a day, the last two."""
-
-GOALS = {
-    "level": "{target_value} {target_unit}",
-    "multiple": "{target_value} times the base",
-    "growth_pct_per_year": "{target_value} %",
-}
-"""A target of each measure as a goal says it."""
 
 Known = tuple[int, float, float | None]
 """What is known of a target: its last full year, the level then (millions), the probability to reach it."""
@@ -116,7 +110,8 @@ class _Target:
             self.levels = TrendCase.check(self.case).series()["value_mn"].dropna()
         self.needed = math.nan
         with suppress(UserError):  # a target that is none of money
-            kind, self.needed, _ = parse_goal(GOALS[row["measure"]].format_map(row))
+            said = GOALS[row["measure"]].format(value=row["target_value"], unit=row["target_unit"])
+            kind, self.needed, _ = parse_goal(said)
             if kind != "level":
                 first, last = (float(row[name] or "nan") for name in ("base_year", "target_year"))
                 times = self.needed if kind == "multiple" else (1 + self.needed) ** (last - first)
