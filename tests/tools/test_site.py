@@ -678,6 +678,8 @@ def test_a_run_that_is_gone_leaves_no_page(small: Path) -> None:
         path.unlink()
     build_site(small)
     assert not (small / "site" / "runs" / site_runs.FIRST / "other").exists()
+    known = json.loads((small / ".site-drafts" / "known.json").read_bytes())
+    assert known and not [path for path in known if not Path(path).exists()]
 
 
 def test_a_build_that_fails_leaves_the_old_site(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:

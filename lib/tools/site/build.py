@@ -75,16 +75,16 @@ def build_site(out: Path) -> _Built:
             written = pool.map(lambda name: _write(draft, parts[name][1]), made)
             files |= zip(made, written, strict=True)
         stamped = {name: {"stamp": parts[name][0], "files": files[name]} for name in parts}
-        built = {"parts": stamped, "code": code}
-        text = json.dumps(built | {"hash": digest(built)}, sort_keys=True)
-        (draft / BUILT).write_text(text, encoding="utf-8")
+        signed = (built := {"parts": stamped, "code": code}) | {"hash": digest(built)}
+        (draft / BUILT).write_text(json.dumps(signed, sort_keys=True), encoding="utf-8")
         _exchange(draft, target)
         if made:
             _share(target, draft, files)  # the next draft
         for name in (name for part in made for name in files[part]):
             hash_of(f"{target}/{name}")
         with drafted(aside / "known.json") as file:
-            file.write_text(json.dumps(known), encoding="utf-8")
+            there = {path: state for path, state in known.items() if os.path.exists(path)}  # noqa: PTH110 - thousands
+            file.write_text(json.dumps(there), encoding="utf-8")
     return _Built(made, sorted(parts.keys() - set(made)), [run for run in site.runs if run.fault])
 
 
