@@ -35,7 +35,7 @@ LEVELS = {
     }
     | {2015: 200.0, 2016: 180.0},
     ("Samoa", "Tonga"): {year: 0.0 if year == 2008 else 40.0 + 3 * (year % 5) for year in range(2003, 2026)},
-    ("Vanuatu", "Tonga"): dict.fromkeys(range(2005, 2026), 50.0),
+    ("Côte d'Ivoire", "Tonga"): dict.fromkeys(range(2005, 2026), 50.0),
     ("Fiji", "Samoa"): {year: 30.0 * 1.07 ** (year - 2010) for year in range(2010, 2026)},
 }
 """Made-up levels, millions of US dollars; those of the last pair are all known from one day."""
