@@ -72,7 +72,9 @@ def test_a_total_is_export_and_import_together(source: str, server: Server, desk
 def test_months_are_read(source: str, server: Server, desk: Desk) -> None:
     fetched = fetch_one(source, desk, freq="M", years=range(2013, 2014))
     known = server.world.trade["CHN", "RUS", "export"]
-    assert values(fetched) == {period: known[period] for period in (f"2013-{month:02}" for month in range(1, 13))}
+    assert values(fetched) == {
+        period: known[period] for period in (f"2013-{month:02}" for month in range(1, 13))
+    }
 
 
 def test_the_example_of_comtrades_own_client_is_read() -> None:
@@ -207,7 +209,11 @@ def test_missing_years_are_named(source: str, server: Server, desk: Desk) -> Non
     fetched = record._fetch(question, desk)
     rows = fetched.observations[fetched.observations["reporter"] == "India"]
     by_flow = {flow: set(found["period"]) for flow, found in rows.groupby("flow")}
-    assert by_flow == {"export": {"2013", "2015"}, "import": {"2013", "2014", "2015"}, "total": {"2013", "2015"}}
+    assert by_flow == {
+        "export": {"2013", "2015"},
+        "import": {"2013", "2014", "2015"},
+        "total": {"2013", "2015"},
+    }
     later = question._replace(years=range(2013, 2017))
     assert _gaps_of(later, "India", "Russia", rows)[1] == "India–Russia, export: no value for 2014, 2016"
     assert "India–Russia: no total, one flow alone: 2014" in fetched.notes

@@ -163,5 +163,7 @@ def _sums(parts: pd.DataFrame, there: pd.DataFrame, keys: list[str], add: Any) -
     told[number] = faulty[at]
     texts = {"status": parts["status"].iloc[told], "other": parts["valuation"].iloc[len(parts) - 1 - last]}
     texts["published"] = parts["published"].groupby(group).max()
-    found = parts.iloc[first].assign(yoy_pct="", value=parts["value"].groupby(group).agg(add).to_numpy("float64"))
+    found = parts.iloc[first].assign(
+        yoy_pct="", value=parts["value"].groupby(group).agg(add).to_numpy("float64")
+    )
     return found.assign(**{name: column.array for name, column in texts.items()}).reset_index(drop=True)
