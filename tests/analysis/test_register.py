@@ -24,8 +24,8 @@ from lib.research.panels import bounds
 
 
 @pytest.fixture(scope="module")
-def resolved() -> pd.DataFrame:
-    return register.score_register(load_targets())
+def resolved(scored_register: pd.DataFrame) -> pd.DataFrame:
+    return scored_register
 
 
 @pytest.fixture(scope="module")
