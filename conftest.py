@@ -17,6 +17,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 from lib.tools.run import kernels
 
+# What is imported and collected stays: to look for garbage among it takes a sixth of the time (`pytest_collection`).
+gc.disable()
+
 # Many containers forbid to keep what is compiled; compiled once, also what is imported already, all workers start faster,
 # and so do kernels, their servers and whatever else a test starts.
 sys.dont_write_bytecode = False
@@ -98,10 +101,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)
 
 
-def pytest_collection_finish() -> None:
-    """Leave what was imported and collected out of every later search for garbage, and search less often."""
-    gc.freeze()
-    gc.set_threshold(50_000)
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Leave what was imported and collected out of every search for garbage, and search less often."""
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(50_000)
+        gc.enable()
 
 
 class Scheduling(LoadScopeScheduling):

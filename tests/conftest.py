@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 from browser import browser, open_page, pytest_runtest_teardown, served  # noqa: F401 - fixtures, and a hook
 
 from lib import figures as fig
 from lib.analysis import what_if_data
+from lib.analysis.register import score_register
 from lib.package import notebooks_dir
 from lib.research.files import locked
 from lib.tables import data_state
@@ -53,6 +55,13 @@ def made_once(name: str, make: Callable[[], Any], paths: pytest.TempPathFactory)
 def committed_matrix(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Run], dict[str, str]]:
     """`matrix.expand` of the committed cases."""
     found: tuple[list[Run], dict[str, str]] = made_once("matrix", matrix.expand, tmp_path_factory)
+    return found
+
+
+@pytest.fixture(scope="session")
+def scored_register(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """The register of targets as it is, with the probability of each."""
+    found: pd.DataFrame = made_once("register", lambda: score_register(fig.load_targets()), tmp_path_factory)
     return found
 
 

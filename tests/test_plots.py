@@ -322,7 +322,7 @@ def test_a_fan_says_what_it_shows_in_one_sentence_with_numbers():
 
 
 @exhaustive
-@pytest.mark.parametrize("name", some(EVERY_FIGURE, 4))
+@pytest.mark.parametrize("name", some(EVERY_FIGURE, 8))
 def test_every_figure_is_the_same_file_each_time_as_svg(name):
     files = []
     for _ in range(2):

@@ -151,7 +151,7 @@ def warnings(row: Row) -> tuple[list[str], pd.DataFrame]:
 def _of_period(rows: pd.DataFrame, figure: Any) -> pd.DataFrame:
     """The rows of the flow and period of a figure."""
     keys = ["reporter", "partner", "flow", "period_start", "period_end"]
-    return rows[(rows[keys] == figure[keys]).all(axis=1)]
+    return rows[np.logical_and.reduce([rows[key] == figure[key] for key in keys])]
 
 
 def _family(reporter: str, parents: dict[str, str]) -> set[str]:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sampling import exhaustive, thorough
 from scipy import stats
 from statsmodels.datasets import longley
 from statsmodels.tsa.statespace.structural import UnobservedComponents
@@ -219,10 +220,14 @@ def test_a_step_is_found_across_a_gap():
     assert effect == pytest.approx(2.0, abs=0.6)
 
 
+@exhaustive
 def test_ordinary_years_step_out_as_often_as_the_level_says():
-    found = [policies._step(log_growth(walk(seed)).dropna(), 2010) for seed in range(300)]
-    assert np.mean([one.p <= 0.1 for one in found]) == pytest.approx(0.1, abs=3 * np.sqrt(0.09 / 300))
-    assert np.mean([one.rank == 1 for one in found]) == pytest.approx(1 / 19, abs=3 * np.sqrt(0.05 / 300))
+    seeds = range(300 if thorough() else 150)
+    found = [policies._step(log_growth(walk(seed)).dropna(), 2010) for seed in seeds]
+    assert np.mean([one.p <= 0.1 for one in found]) == pytest.approx(0.1, abs=3 * np.sqrt(0.09 / len(seeds)))
+    assert np.mean([one.rank == 1 for one in found]) == pytest.approx(
+        1 / 19, abs=3 * np.sqrt(0.05 / len(seeds))
+    )
 
 
 def test_short_records_give_no_step():

@@ -24,8 +24,8 @@ from lib.research.panels import bounds
 
 
 @pytest.fixture(scope="module")
-def resolved() -> pd.DataFrame:
-    return register.score_register(load_targets())
+def resolved(scored_register: pd.DataFrame) -> pd.DataFrame:
+    return scored_register
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +34,16 @@ def rows(resolved: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def scores(rows: pd.DataFrame) -> pd.DataFrame:
-    return scored._score(rows)
+def predicted(rows: pd.DataFrame) -> Callable[..., pd.DataFrame]:
+    """The odds of a scheme."""
+    return functools.cache(functools.partial(scored._predictions, rows))
 
 
 @pytest.fixture(scope="module")
-def predicted(rows: pd.DataFrame) -> Callable[[str], pd.DataFrame]:
-    """The odds of a scheme."""
-    return functools.cache(lambda scheme: scored._predictions(rows, scheme))
+def scores(rows: pd.DataFrame, predicted: Callable[..., pd.DataFrame]) -> pd.DataFrame:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scored, "_predictions", lambda rows, *asked: predicted(*asked))
+        return scored._score(rows)
 
 
 def simulated(n: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -178,9 +180,9 @@ def test_the_pull_is_the_most_probable_shift_of_the_log_odds():
 
 @exhaustive
 @pytest.mark.parametrize("scheme", some(scored.SCHEMES, 2))
-def test_no_outcome_of_the_scored_targets_enters(rows, scheme):
+def test_no_outcome_of_the_scored_targets_enters(rows, predicted, scheme):
     by, _ = scored.SCHEMES[scheme]
-    before = scored._predictions(rows, scheme)
+    before = predicted(scheme)
     one = rows[by].mode().iloc[0]
     own = rows[by] == one
     turned = rows.assign(met=rows["met"].where(~own, 1 - rows["met"]))

@@ -186,7 +186,8 @@ def test_by_origin_the_scores_are_the_kept_ones():
 # --- every case ---
 
 
-@pytest.mark.parametrize("years", range(1, 11))
+@exhaustive
+@pytest.mark.parametrize("years", some(range(1, 11), 3))
 def test_reliability_counts_and_bounds(years):
     found = made("05", "near", "curve", years=years, first_origin=2005, last_origin=2019)
     assert found[["p", "met", "low", "high"]].to_numpy().min() >= 0 and found["high"].max() <= 1

@@ -210,19 +210,14 @@ def test_class_frequencies_use_only_deadlines_that_had_passed():
     assert by_year[2011] == pytest.approx((3 + 0.5) / (2 * 7 + 1))
 
 
-@pytest.fixture(scope="module")
-def fresh() -> pd.DataFrame:
-    return register.score_register(load_targets())
-
-
-def test_the_register_is_scored_with_what_was_known_at_announcement(fresh):
+def test_the_register_is_scored_with_what_was_known_at_announcement(scored_register):
     kept = pd.read_csv(reference.reference_folder() / "register_scores.csv")
-    assert kept["target_id"].tolist() == fresh["target_id"].tolist()
-    np.testing.assert_allclose(kept["p_law"], fresh["p_law"], rtol=1e-3)
+    assert kept["target_id"].tolist() == scored_register["target_id"].tolist()
+    np.testing.assert_allclose(kept["p_law"], scored_register["p_law"], rtol=1e-3)
     later = load_targets().assign(met="yes")
-    early = fresh["announced"] <= fresh["announced"].min()
-    changed = register.score_register(later[later["target_id"].isin(fresh["target_id"])])
-    assert (changed["p_law"] == fresh["p_law"]).all()  # outcomes do not enter
+    early = scored_register["announced"] <= scored_register["announced"].min()
+    changed = register.score_register(later[later["target_id"].isin(scored_register["target_id"])])
+    assert (changed["p_law"] == scored_register["p_law"]).all()  # outcomes do not enter
     assert (changed["p_base_known"][early] == 0.5).all()
 
 
@@ -234,12 +229,12 @@ def test_a_higher_goal_is_less_likely_in_the_register():
     assert 0 < p[1] < p[0] < 1
 
 
-def test_register_summary_and_calibration_add_up(fresh):
-    assert made("04", "met_by")(fresh["due"], fresh)["n"].sum() == len(fresh)
-    summary = register.summarise(fresh).set_index("group")
+def test_register_summary_and_calibration_add_up(scored_register):
+    assert made("04", "met_by")(scored_register["due"], scored_register)["n"].sum() == len(scored_register)
+    summary = register.summarise(scored_register).set_index("group")
     parts = summary.loc[["trade with one country", "trade with the world"]]
     assert parts["n"].sum() == summary.loc["all", "n"]
-    expected = ((fresh["p_law"] - fresh["met"]) ** 2).mean()
+    expected = ((scored_register["p_law"] - scored_register["met"]) ** 2).mean()
     assert summary.loc["all", "brier_law"] == pytest.approx(expected)
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sampling import exhaustive, thorough
 
 from lib.research import studies
 
@@ -111,7 +112,10 @@ def test_nothing_after_the_event_moves_the_weights():
     np.testing.assert_array_equal(studies._gaps(flow, donors, before=8)[0], weights)
 
 
-def rejection(boom: bool, unrest: float, runs: int = 240) -> float:
+RUNS = 240 if thorough() else 160
+
+
+def rejection(boom: bool, unrest: float) -> float:
     """Share rejected at 10 % where nothing happens, with 19 donors and 8 years before.
 
     Log levels are random walks; the logs of their yearly deviations have the standard deviation `unrest`. A boom is
@@ -119,22 +123,24 @@ def rejection(boom: bool, unrest: float, runs: int = 240) -> float:
     """
     rng = np.random.default_rng(5)
     hits = 0
-    for _ in range(runs):
+    for _ in range(RUNS):
         deviation = 0.1 * np.exp(unrest * rng.standard_normal((20, 1)))
         flows = np.cumsum(deviation * rng.standard_normal((20, 11)), axis=1)
         chosen = int(np.argmax(flows[:, 7] - flows[:, 5])) if boom else 0
         others = np.delete(flows, chosen, axis=0)
         hits += studies._placebo_test(flows[chosen], others, before=8).p <= 0.1 + 1e-9
-    return hits / runs
+    return hits / RUNS
 
 
+@exhaustive
 @pytest.mark.parametrize("unrest", [0.0, 1.0])
 def test_a_flow_chosen_at_random_is_rejected_as_often_as_the_level_says(unrest):
-    assert rejection(boom=False, unrest=unrest) == pytest.approx(0.1, abs=3 * np.sqrt(0.09 / 240))
+    assert rejection(boom=False, unrest=unrest) == pytest.approx(0.1, abs=3 * np.sqrt(0.09 / RUNS))
 
 
+@exhaustive
 def test_a_flow_chosen_for_its_boom_is_rejected_more_often():
     """Most where flows differ in unrest, as those of trade do: the one that boomed is a restless one."""
     alike, unlike = (rejection(boom=True, unrest=unrest) for unrest in (0.0, 1.0))
     assert unlike > alike
-    assert unlike > 0.1 + 5 * np.sqrt(0.09 / 240)
+    assert unlike > 0.1 + 5 * np.sqrt(0.09 / RUNS)

@@ -139,9 +139,8 @@ def with_totals(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         f"{reporter}–{partner}: no total, one flow alone: {', '.join(sorted(group['period']))}"
         for (reporter, partner), group in sides[is_alone].groupby(["reporter", "partner"])
     ]
-    total = _sums(sides[~is_alone], rows[own], keys, "sum").assign(
-        note="computed as export + import", flow="total"
-    )
+    told = {"note": "computed as export + import", "flow": "total"}
+    total = _sums(sides[~is_alone], rows[own], keys, "sum").assign(**told)
     valued = (total["valuation"] != "") & (total["other"] != "")
     total["valuation"] = (total["valuation"] + " + " + total["other"]).where(valued, "")
     rows = pd.concat([rows, total[list(COLUMNS)]], ignore_index=True)
@@ -154,9 +153,10 @@ def _sums(parts: pd.DataFrame, there: pd.DataFrame, keys: list[str], add: Any) -
     The status is the first that is not ok; all else is that of the first part, `other` the valuation of the last.
     """
     parts = parts[~pd.MultiIndex.from_frame(parts[keys]).isin(pd.MultiIndex.from_frame(there[keys]))]
-    bad = parts["status"].where(parts["status"] != "ok")
-    firsts = {name: (name, "first") for name in {*parts.columns, "bad"} - {*keys, "value", "published"}}
-    ends = {"published": ("published", "max"), "other": ("valuation", "last")}
-    found = parts.assign(bad=bad, yoy_pct="").groupby(keys, as_index=False, sort=False)
-    found = found.agg(value=("value", add), **firsts, **ends).astype({"value": "float64"})
-    return found.assign(status=found["bad"].fillna("ok").astype("str"))
+    # By places: groups that look for their first text of each column take ten times as long.
+    group, places = parts.groupby(keys, sort=False).ngroup().to_numpy(), np.arange(len(parts))
+    orders = (places, places[::-1], np.argsort((parts["status"] == "ok").to_numpy(), kind="stable"))
+    first, last, told = (parts.iloc[order[np.unique(group[order], return_index=True)[1]]] for order in orders)
+    by, ends = parts.groupby(group), {"status": told["status"], "other": last["valuation"]}
+    ends |= {"published": by["published"].max(), "value": by["value"].agg(add).astype("float64")}
+    return first.assign(yoy_pct="", **{name: end.array for name, end in ends.items()})

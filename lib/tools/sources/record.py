@@ -264,7 +264,7 @@ def _draft(wanted: pd.DataFrame, codes: dict[str, str], reread: bool) -> Draft:
     wanted = wanted.reset_index(drop=True)
     reporter = str(wanted["reporter"].iloc[0])
     path = path_of(reporter)
-    before = typed(read_file(path)) if path.exists() else empty()
+    before = typed(read_file(path)) if path.exists() else wanted.iloc[:0]
     if reread and len(before):  # `isin` makes an object of every text that it is given
         source, snapshot = (before[name].isin(wanted[name].unique()) for name in ("source", "snapshot"))
         values, right = (pd.MultiIndex.from_frame(one[[*SERIES, "value"]]) for one in (before, wanted))
