@@ -43,7 +43,7 @@ def kernel(warm_kernel: str) -> str:
 def done(kernel: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of one notebook that reads one table, run once: to be copied, never to be altered."""
     place = tmp_path_factory.mktemp("project")
-    shutil.copytree(data_dir(), place / "data")
+    shutil.copytree(data_dir(), place / "data", ignore=shutil.ignore_patterns("reference", "snapshots"))
     tiny.write(place / "notebooks", READS)
     with pytest.MonkeyPatch.context() as patch:
         use(place, patch)
