@@ -24,7 +24,7 @@ from sampling import exhaustive, some
 from lib import package
 from lib.tools.cli import main
 from lib.tools.commands import author
-from lib.tools.run import execute, matrix
+from lib.tools.run import execute, kernels, matrix
 
 MARK = "TRADEGOALS_TEST_MARK"
 
@@ -46,6 +46,9 @@ def refused(*arguments: str) -> str:
 def no_kernel(monkeypatch: pytest.MonkeyPatch, short_matrix: Path) -> None:
     """Any start of a run fails the test; of the committed cases only some are read, since all take seconds."""
     monkeypatch.setattr(execute, "execute_many", lambda *_: pytest.fail("a run was started"))
+    monkeypatch.setattr(
+        kernels, "server", lambda: pytest.fail
+    )  # which gets ready while parameters are checked
     ours, whole = package.notebooks_dir(), matrix.expand
 
     def expand(path: Path | None = None, *arguments: Any) -> Any:
