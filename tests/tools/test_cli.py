@@ -46,9 +46,8 @@ def refused(*arguments: str) -> str:
 def no_kernel(monkeypatch: pytest.MonkeyPatch, short_matrix: Path) -> None:
     """Any start of a run fails the test; of the committed cases only some are read, since all take seconds."""
     monkeypatch.setattr(execute, "execute_many", lambda *_: pytest.fail("a run was started"))
-    monkeypatch.setattr(
-        kernels, "server", lambda: pytest.fail
-    )  # which gets ready while parameters are checked
+    # Which would get ready while parameters are checked.
+    monkeypatch.setattr(kernels, "server", lambda: pytest.fail)
     ours, whole = package.notebooks_dir(), matrix.expand
 
     def expand(path: Path | None = None, *arguments: Any) -> Any:

@@ -154,9 +154,7 @@ def _preload(parent: int, with_library: bool) -> _Server:
 
     matplotlib.rcParams["backend"] = INLINE_BACKEND  # looks once for all packages that have a backend
     modules = [path for one in list(sys.modules.values()) if (path := getattr(one, "__file__", None))]
-    inspect.getmodule(
-        _preload.__code__
-    )  # looks once at the files of all modules, as the first error of each kernel would
+    inspect.getmodule(_preload.__code__)  # looks once at the files of all modules; else each error would
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, what the kernels share
     added = {name: value for name, value in os.environ.items() if name not in before}
