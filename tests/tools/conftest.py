@@ -1,6 +1,7 @@
 """What the tests of single publishers share: publishers of a small world on this machine."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from lib.tools.sources.snapshots import Desk
 @pytest.fixture(scope="session")
 def start_driver() -> Iterator[Callable[..., Driver]]:
     """What starts a driver, a process that tests kill."""
+    if sys.platform != "linux":
+        pytest.skip("drivers are forked, on Linux only")
     with forking() as start:
         yield start
 
