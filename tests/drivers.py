@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +80,9 @@ def _main() -> None:
 
 
 if __name__ == "__main__":
-    import tqdm  # noqa: F401
-
-    from lib.tools.run import execute, freshness, kernels, matrix, page  # noqa: F401
+    for name in ("IPython.display", "ipykernel.kernelspec", "lib.tools.cli", "lib.tools.run.execute", "tqdm"):
+        import_module(name)
+    from lib.tools.run import freshness, kernels, matrix, page
 
     kernels._SCRIPT = tiny.SERVER
     # Of much the first use is dear.
