@@ -485,8 +485,8 @@ def test_nothing_survives_the_driver(
     os.killpg(driver.pid, number)
     assert driver.wait() is not None
     assert eventually(lambda: processes(folder) == [])
-    if number == signal.SIGKILL:
-        shutil.rmtree(folder)
+    if number == signal.SIGKILL:  # whoever starts next sweeps it, and may have done so
+        shutil.rmtree(folder, ignore_errors=True)
     assert not folder.exists()
 
 
