@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[0] = str(ROOT / "lib" / "tools" / "run")
 import warm_server  # type: ignore[import-not-found]  # noqa: E402
 
-NEEDED = ("numpy", "matplotlib.", "tornado", "IPython", "ipykernel", "faulthandler", "sqlite3")
+NEEDED = ("numpy", "tornado", "IPython", "ipykernel", "faulthandler", "sqlite3")
 
 if __name__ == "__main__":
     warm_server.PRELOAD = " ".join(name for name in warm_server.PRELOAD.split() if name.startswith(NEEDED))

@@ -54,6 +54,7 @@ CHINA = HARBIN | {"reporter": "China", "goal": "100 USD bn", "base_year": 2010}
 RUSSIA = HARBIN | {"reporter": "Russia", "partner": "China", "goal": "5 %"}
 
 CASES = {
+    "the first month of the deadline": CHINA | {"goal": "5 %", "as_of": "2015-02-28"},
     "one figure, on its first day": HARBIN | {"as_of": "2014-04-15"},
     "the deadline over and unpublished": HARBIN | {"as_of": "2026-11-24", "reading": "mean_of_rates"},
     "the deadline running": HARBIN | {"as_of": "2015-06-30", "reading": "every_year"},
@@ -61,7 +62,6 @@ CASES = {
     "missed": PROVINCE | {"as_of": "2026-11-24"},
     "inferred from the country": PROVINCE
     | {"goal": "25 USD bn", "base_year": 2013, "deadline": 2015, "as_of": "2026-11-24"},
-    "the first month of the deadline": CHINA | {"as_of": "2015-02-28"},
     "months of the running year": CHINA
     | {"goal": "300 USD bn", "base_year": 2022, "deadline": 2030, "as_of": "2026-11-24"},
     "one flow, in yuan": CHINA
@@ -117,8 +117,9 @@ def told_beside(name: str, names: dict[str, Any], parameters: dict[str, Any]) ->
     return {}
 
 
+# In the first case all notebooks but 10 give the goal a probability.
 @exhaustive
-@pytest.mark.parametrize("parameters", some(CASES.values(), 6), ids=some(CASES, 6))
+@pytest.mark.parametrize("parameters", some(CASES.values(), 12), ids=some(CASES, 12))
 def test_all_notebooks_give_a_goal_one_probability(
     parameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,13 +1,15 @@
 """What the tests of single publishers share: publishers of a small world on this machine."""
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import fault_server as server_of
 import pytest
 import site_runs
+from drivers import Driver, forking
 from fault_server import Server
 from httpx._transports import default as transports
 from sources_kit import Time, quick_client, small_world
@@ -17,6 +19,15 @@ from lib.package import data_dir
 from lib.tools.site.build import build_site
 from lib.tools.sources.client import Client
 from lib.tools.sources.snapshots import Desk
+
+
+@pytest.fixture(scope="session")
+def start_driver() -> Iterator[Callable[..., Driver]]:
+    """What starts a driver, a process that tests kill."""
+    if sys.platform != "linux":
+        pytest.skip("drivers are forked, on Linux only")
+    with forking() as start:
+        yield start
 
 
 @pytest.fixture(scope="session")

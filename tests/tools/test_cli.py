@@ -11,18 +11,20 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tiny
 from click.testing import CliRunner, Result
+from drivers import Driver
 from sampling import exhaustive, some
 
 from lib import package
 from lib.tools.cli import main
 from lib.tools.commands import author
-from lib.tools.run import execute, matrix
+from lib.tools.run import execute, kernels, matrix
 
 MARK = "TRADEGOALS_TEST_MARK"
 
@@ -44,6 +46,8 @@ def refused(*arguments: str) -> str:
 def no_kernel(monkeypatch: pytest.MonkeyPatch, short_matrix: Path) -> None:
     """Any start of a run fails the test; of the committed cases only some are read, since all take seconds."""
     monkeypatch.setattr(execute, "execute_many", lambda *_: pytest.fail("a run was started"))
+    # Which would get ready while parameters are checked.
+    monkeypatch.setattr(kernels, "server", lambda: pytest.fail)
     ours, whole = package.notebooks_dir(), matrix.expand
 
     def expand(path: Path | None = None, *arguments: Any) -> Any:
@@ -445,15 +449,15 @@ def test_standard_output_never_drives_a_terminal() -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal")
-def test_a_terminal_shows_a_bar(tmp_path: Path) -> None:
+def test_a_terminal_shows_a_bar(tmp_path: Path, start_driver: Callable[..., Driver]) -> None:
     termios = pytest.importorskip("termios")
     tiny.write(tmp_path / "notebooks", "1")
     ours, theirs = os.openpty()
     termios.tcsetwinsize(theirs, (24, 120))  # a new one has no columns at all
-    arguments = [str(tmp_path / "notebooks"), tiny.NAME, str(tmp_path / "out")]
-    subprocess.run(
-        [sys.executable, "-c", DRIVER, *arguments], stdout=subprocess.DEVNULL, stderr=theirs, check=True
+    driver = start_driver(
+        DRIVER, str(tmp_path / "notebooks"), tiny.NAME, str(tmp_path / "out"), said=os.ttyname(theirs)
     )
+    assert driver.wait() == 0
     os.close(theirs)
     shown = ""
     with contextlib.suppress(OSError):  # how Linux says that the other side is closed
@@ -464,14 +468,11 @@ def test_a_terminal_shows_a_bar(tmp_path: Path) -> None:
     assert "[1/1]" not in shown
 
 
-DRIVER = f"""
-import signal, sys
-import os
-from pathlib import Path
+DRIVER = """
+import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.stdout = open(os.devnull, "w")
 from lib.tools.cli import main
-from lib.tools.run import kernels
-kernels._SCRIPT = Path({str(tiny.SERVER)!r})
 os.environ["TRADEGOALS_NOTEBOOKS"] = sys.argv[1]
 main(["run", "--notebook", sys.argv[2], "--out", sys.argv[3]])
 """
@@ -510,31 +511,22 @@ def wait_until(condition: object) -> bool:
     ),
 )
 def test_an_interrupt_ends_the_run_and_its_kernel(
-    tmp_path: Path, number: signal.Signals, to_group: bool, early: bool
+    tmp_path: Path, start_driver: Callable[..., Driver], number: signal.Signals, to_group: bool, early: bool
 ) -> None:
-    mark, started = uuid.uuid4().hex, tmp_path / "started"
+    mark, started, said = uuid.uuid4().hex, tmp_path / "started", tmp_path / "said"
     tiny.write(
         tmp_path / "notebooks",
         f"open({str(started)!r}, 'w').close()\nimport time; time.sleep({tiny.PATIENCE})",
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, str(tmp_path / "notebooks"), tiny.NAME, str(tmp_path / "out")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, MARK: mark},
-        start_new_session=True,
-    )
+    arguments = [str(tmp_path / "notebooks"), tiny.NAME, str(tmp_path / "out")]
+    driver = start_driver(DRIVER, *arguments, said=said, **{MARK: mark})
     try:
-        assert wait_until(lambda: len(marked(mark)) > 1 if early else started.exists())
-        (os.killpg if to_group else os.kill)(process.pid, number)
-        _, errors = process.communicate(timeout=tiny.PATIENCE)
+        assert wait_until(lambda: marked(mark) if early else started.exists())
+        (os.killpg if to_group else os.kill)(driver.pid, number)
+        assert driver.wait() == 130
     finally:
-        if process.poll() is None:
-            for left in marked(mark):
-                os.kill(left, signal.SIGKILL)
-            process.communicate()
-    assert process.returncode == 130
-    assert errors.strip() == "Stopped. What had finished is kept."
+        for left in marked(mark) if driver.poll() is None else ():
+            os.kill(left, signal.SIGKILL)
+    assert said.read_text().strip() == "Stopped. What had finished is kept."
     assert wait_until(lambda: not marked(mark)), "the kernel goes on"
     assert list((tmp_path / "out" / "runs").rglob("*.*")) == []

@@ -576,6 +576,7 @@ def test_the_examples_are_goals_of_the_register(case: str, targets: list[str]):
         assert name in document["about"]
 
 
+@pytest.mark.usefixtures("shared_server")
 def test_the_examples_are_left_out_until_they_are_fetched(server):
     result = invoke("run", *cases_of("india-russia-2030"), "--dry-run")
     assert result.exit_code == 0 and result.output.splitlines()[-1] == "0 of 0 would run; 6 left out"

@@ -4,8 +4,6 @@ import contextlib
 import importlib
 import json
 import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +15,7 @@ import nbformat
 import pytest
 import tiny
 from click.testing import CliRunner
+from drivers import Driver
 
 from lib import cases, results
 from lib.errors import UserError
@@ -362,21 +361,21 @@ def test_a_file_where_a_folder_is_needed_is_a_users_mistake(tmp_path: Path) -> N
 @pytest.mark.usefixtures("warm")
 @pytest.mark.skipif(os.name != "posix", reason="finds processes in /proc")
 def test_papermills_command_executes_with_our_engine(
-    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warm_kernel: str
+    tiny_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    warm_kernel: str,
+    start_driver: Callable[..., Driver],
 ) -> None:
-    monkeypatch.setenv("TRADEGOALS_TEST_MARK", mark := uuid.uuid4().hex)
+    mark, said = uuid.uuid4().hex, tmp_path / "said"
     cells = ["import os\nimport pandas as pd\npd.Series([1.5], name=reporter)", "print(as_of)", tiny.RECORD]
     source = tiny.write(tiny_folder, *cells)
     run = a_run(reporter="China", as_of="2014-04-15")
-    program = [str(Path(sys.executable).with_name("papermill")), "--engine", "tradegoals"]
     options = [text for name, value in run.parameters.items() for text in ("-r", name, value)]
-    done = subprocess.run(
-        [*program, str(source), str(tmp_path / "by-command.ipynb"), *options],
-        capture_output=True,
-        text=True,
-        timeout=tiny.PATIENCE,
-    )
-    assert done.returncode == 0, done.stderr
+    asked = ["--engine", "tradegoals", str(source)]
+    program, where = "from papermill.cli import papermill; papermill()", str(tmp_path / "by-command.ipynb")
+    driver = start_driver(program, *asked, where, *options, said=said, TRADEGOALS_TEST_MARK=mark)
+    assert driver.wait() == 0, said.read_text()
     theirs = nbformat.read(tmp_path / "by-command.ipynb", as_version=4)
     outcome = execute._run_one(run, tmp_path / "out")
     ours = nbformat.read(outcome.folder / "notebook.ipynb", as_version=4)
@@ -385,15 +384,12 @@ def test_papermills_command_executes_with_our_engine(
     ]
     assert theirs.metadata.papermill.parameters == ours.metadata.papermill.parameters == run.parameters
     assert results_table.from_notebook(theirs) == results_table.result_of(outcome)
-    left = [
-        path for path in Path("/proc").glob("[0-9]*") if int(path.name) != os.getpid() and has(path, mark)
-    ]
-    assert left == []
+    assert [path for path in Path("/proc").glob("[0-9]*") if has(path, mark)] == []
     # A failure is told as papermill tells it.
     monkeypatch.setattr(kernels, "find", lambda name: warm_kernel)
     tiny.write(tiny_folder, "1 / 0")
     command = importlib.import_module("papermill.cli").papermill
-    failed = CliRunner().invoke(command, [*program[1:], str(source), str(tmp_path / "failed.ipynb")])
+    failed = CliRunner().invoke(command, [*asked, str(tmp_path / "failed.ipynb")])
     assert failed.exit_code == 1 and "ZeroDivisionError: division by zero" in str(failed.exception)
 
 

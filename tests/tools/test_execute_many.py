@@ -5,15 +5,13 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import Any
 
 import pytest
 import tiny
+from drivers import Driver
 from tiny import PATIENCE
 
 from lib.errors import UserError
@@ -376,52 +375,37 @@ def stopping(over: threading.Event) -> Iterator[ThreadPoolExecutor]:
 
 # Kills at random moments, of any process.
 
-DRIVER = f"""
+DRIVER = """
 import json, sys
 from pathlib import Path
 from lib.tools.run import freshness, kernels
 from lib.tools.run.execute import Settings, execute_many, threads
 from lib.tools.run.freshness import run_from
-kernels._SCRIPT = Path({str(tiny.SERVER)!r})
-if __name__ == "__main__":
-    runs = [run_from(run, "test") for run in json.loads(sys.argv[2])]
+runs, out = [run_from(run, "test") for run in json.loads(sys.argv[2])], Path(sys.argv[1])
+if due := [run for run in runs if freshness.reason_to_run(run, out)]:
     with kernels._starting() as server:
-        kernel = server()
-        due = [run for run in runs if freshness.reason_to_run(run, Path(sys.argv[1]))]
-        tasks = [(run, Path(sys.argv[1]), Settings(kernel, 900), ()) for run in due]
-        for outcome in execute_many(tasks, threads(2)):
+        settings = Settings(server(), 900)
+        for outcome in execute_many([(run, out, settings, ()) for run in due], threads(2)):
             print(outcome.run.name, outcome.error, flush=True)
 """
 
 
 @pytest.fixture
-def start(place: Path) -> Iterator[Any]:
+def start(place: Path, start_driver: Callable[..., Driver]) -> Iterator[Any]:
     """Start drivers; whatever they leave is killed at the end."""
-    marks = []
-    temporary = Path(tempfile.mkdtemp())
+    started: list[tuple[Driver, str]] = []
 
-    def one(every: list[Run]) -> tuple[subprocess.Popen[bytes], str]:
-        marks.append(uuid.uuid4().hex)
-        command = [
-            sys.executable,
-            "-c",
-            DRIVER,
-            str(place / "out"),
-            json.dumps([asdict(run) for run in every]),
-        ]
-        with (place / "log").open("ab") as log:
-            return subprocess.Popen(
-                command, stdout=log, stderr=log, env=os.environ | {MARK: marks[-1]}
-            ), marks[-1]
+    def one(every: list[Run]) -> tuple[Driver, str]:
+        arguments = [str(place / "out"), json.dumps([asdict(run) for run in every])]
+        mark = uuid.uuid4().hex
+        started.append((start_driver(DRIVER, *arguments, said=place / "log", **{MARK: mark}), mark))
+        return started[-1]
 
     yield one
-    for mark in marks:
-        for pid in marked(mark):
+    for driver, mark in started:
+        for pid in [driver.pid] * (driver.poll() is None) + [*marked(mark)]:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
-    left = [path.name for path in temporary.iterdir()]
-    shutil.rmtree(temporary)
-    assert left == []
 
 
 def test_two_drivers_on_one_output_do_every_run_once(place: Path, start: Any) -> None:
@@ -430,14 +414,14 @@ def test_two_drivers_on_one_output_do_every_run_once(place: Path, start: Any) ->
     )
     every = [Run(tiny.NAME, str(n), VALUES | {"reporter": str(n)}) for n in range(6)]
     drivers = [start(every)[0] for _ in "12"]
-    assert [driver.wait(PATIENCE) for driver in drivers] == [0, 0]
+    assert [driver.wait() for driver in drivers] == [0, 0]
     assert all(is_true(place, run) for run in every)
     assert (place / "done").read_text() == "x" * len(every)
     left = {path.name for path in (place / "out").rglob("*") if path.is_file()}
     assert left == {"notebook.ipynb", "page.html", "run.json"}
 
 
-def is_at_work(driver: subprocess.Popen[bytes], place: Path, journals: int) -> bool:
+def is_at_work(driver: Driver, place: Path, journals: int) -> bool:
     """Whether a driver has executed more than so many runs, or has ended."""
     return driver.poll() is not None or len(list(place.glob("out/runs/*/*/run.json"))) > journals
 
@@ -458,19 +442,18 @@ def test_nothing_is_lost_or_false_whatever_is_killed(place: Path, start: Any) ->
                 eventually(lambda driver=driver, journals=journals: is_at_work(driver, place, journals))
             while driver.poll() is None and kills < KILLS:
                 time.sleep(chance.uniform(0.05, 1.5))
-                victims = sorted(marked(mark))
-                if victims:
-                    with contextlib.suppress(OSError):
-                        os.kill(chance.choice(victims), signal.SIGKILL)
-                        kills += 1
+                victims = [driver.pid, *sorted(marked(mark))]
+                with contextlib.suppress(OSError):
+                    os.kill(chance.choice(victims), signal.SIGKILL)
+                    kills += 1
                 # What was done stays done.
                 assert all(is_true(place, run) for run in done)
                 done = [run for run in every if is_true(place, run)]
-            driver.wait(PATIENCE)
+            driver.wait()
             assert eventually(lambda mark=mark: not marked(mark)), marked(mark)
             done = [run for run in every if is_true(place, run)]
         again, _ = start(every)
-        assert again.wait(PATIENCE) == 0
+        assert again.wait() == 0
         assert all(is_true(place, run) for run in every), (place / "log").read_text()
         for run in every:
             names = sorted(path.name for path in run.folder(place / "out").iterdir())

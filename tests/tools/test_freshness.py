@@ -26,7 +26,6 @@ from lib.research.meaning import meaning
 from lib.tools.run import execute, freshness, matrix
 from lib.tools.run.execute import Settings
 from lib.tools.run.freshness import JOURNAL, Run
-from lib.tools.run.kernels import ORDINARY
 
 READS = (
     "from lib.package import data_dir\ntext = (data_dir() / 'events.csv').read_text()\nprint(len(text) > 0)"
@@ -44,7 +43,7 @@ def kernel(warm_kernel: str) -> str:
 def done(kernel: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of one notebook that reads one table, run once: to be copied, never to be altered."""
     place = tmp_path_factory.mktemp("project")
-    shutil.copytree(data_dir(), place / "data")
+    shutil.copytree(data_dir(), place / "data", ignore=shutil.ignore_patterns("reference", "snapshots"))
     tiny.write(place / "notebooks", READS)
     with pytest.MonkeyPatch.context() as patch:
         use(place, patch)
@@ -423,20 +422,27 @@ def test_notes_take_every_way_of_opening_wherever_the_file_lies(project: Path, k
     assert reason(project) == f"data changed: {outside / 'ä, 11.csv'}"
 
 
+FORGET = """
+for module in (tables, figures, reference):
+    for one in vars(module).values():
+        if hasattr(one, "cache_clear"):
+            one.cache_clear()
+"""
+
+
 def test_a_table_that_a_kernel_was_forked_with_counts_as_opened(
-    project: Path, warm_kernel: str, monkeypatch: pytest.MonkeyPatch
+    project: Path, kernel: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """As it does in a kernel that has forgotten all tables, and reads them."""
     monkeypatch.delenv("TRADEGOALS_DATA")  # the server of kernels has read the tables of the repository
-    kept = "from lib import figures, tables\nprint(tables._read_once.cache_info().currsize)"
     asked = "from lib import cases, outlook\noutlook.of(cases.GoalCase());"
-    tiny.write(project / "notebooks", kept, "figures.load_goals_table(), figures.load_figures();", asked)
     names, known = [], []
-    for kernel in (ORDINARY, warm_kernel):
-        outcome = execute._run_one(RUN, project / kernel, Settings(kernel))
-        record = freshness.read_journal(outcome.folder)
-        assert record is not None and record["status"] == "ok", outcome.error
-        names.append(set(record["parts"]["data"]))
-        known.append(nbformat.read(outcome.folder / "notebook.ipynb", 4).cells[-3].outputs[0].text.strip())
+    for first in (FORGET, ""):
+        kept = f"from lib import figures, reference, tables\n{first}print(tables._read_once.cache_info().currsize)"
+        cells = kept, "figures.load_goals_table(), figures.load_figures();", asked
+        names.append(set(journal_after(project, kernel, *cells)))
+        said = nbformat.read(RUN.folder(project / "out") / "notebook.ipynb", 4).cells[-3].outputs[0]
+        known.append(said.text.strip())
     assert names[0] == names[1] >= {"goals.csv", "figures.csv", "reporters.csv", "datapackage.json"}
     assert names[0] >= {"reference/priors.csv", "reference/parent_weights.csv"}
     assert known[0] == "0" < known[1]

@@ -20,6 +20,7 @@ from typing import Any
 import nbformat
 import pytest
 import tiny
+from drivers import Driver
 from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
@@ -118,9 +119,9 @@ def answer(cell: str, name: str, folder: Path = ROOT, **options: Any) -> Any:
 IDS = "import json, os\nprint(json.dumps([os.getpid(), os.getppid(), os.getpgrp()]))"
 
 
-def is_warm(name: str, **options: Any) -> bool:
+def is_warm(name: str) -> bool:
     """Whether a kernel is a fork of the server: then its parent was started with the server's script."""
-    _, parent, _ = answer(IDS, name, **options)
+    _, parent, _ = answer(IDS, name)
     try:
         return b"warm_server.py" in Path(f"/proc/{parent}/cmdline").read_bytes()
     except OSError:
@@ -254,7 +255,7 @@ def test_a_command_loads_lib_once_and_an_edit_of_it_counts(
     cell += "print(json.dumps([seen, lib.words.VALUE]))"
     with tiny.warm() as name:
         assert answer(cell, name, tmp_path) == [1, 1]
-        assert answer(cell, name, ROOT) == [0, 1]  # where another `lib` lies: an ordinary kernel
+        assert fallback_reason(folder_of(name), ROOT).startswith("lib differs")  # another `lib` lies there
         (package / "words.py").write_text("VALUE = 22\n")
         assert answer(cell, name, tmp_path) == [0, 22]
 
@@ -268,25 +269,21 @@ def test_sockets_of_the_network_serve_as_well(name: str) -> None:
 # What must not be served.
 
 
-@pytest.mark.parametrize(
-    ("change", "cell", "expected"),
-    [
-        ({"PYTHONHASHSEED": "0"}, "import sys\nprint(sys.flags.hash_randomization)", 0),
-        ({"TRADEGOALS_COLD": "1"}, "import sys\nprint(int('seaborn' in sys.modules))", 0),
-        ({"OPENBLAS_NUM_THREADS": "2"}, "import sys\nprint(int('seaborn' in sys.modules))", 0),
-    ],
-)
 def test_other_variables_at_start_mean_an_ordinary_kernel(
-    name: str, change: dict[str, str], cell: str, expected: int, capfd: pytest.CaptureFixture[str]
+    name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert answer(cell, name, env=os.environ | change) == expected
-    said = capfd.readouterr().err
-    assert (next(iter(change)) in said) == ("TRADEGOALS_COLD" not in change)
+    assert "OPENBLAS_NUM_THREADS differs" in fallback_reason(folder_of(name), OPENBLAS_NUM_THREADS="2")
+    for change, cell in (
+        ({"PYTHONHASHSEED": "0"}, "import sys\nprint(sys.flags.hash_randomization)"),
+        ({"TRADEGOALS_COLD": "1"}, "import sys\nprint(int('seaborn' in sys.modules))"),
+    ):
+        assert answer(cell, name, env=os.environ | change) == 0
+        assert ("PYTHONHASHSEED" in capfd.readouterr().err) == ("PYTHONHASHSEED" in change)
 
 
 def test_a_module_in_the_folder_comes_first(name: str, tmp_path: Path) -> None:
-    (tmp_path / "scoringrules.py").write_text("VALUE = 3\n")
-    assert answer("import scoringrules\nprint(scoringrules.VALUE)", name, tmp_path) == 3
+    (tmp_path / "scoringrules.py").touch()
+    assert fallback_reason(folder_of(name), tmp_path).startswith("scoringrules.py differs")
 
 
 def test_a_hanging_or_dead_or_foreign_server_means_an_ordinary_kernel(
@@ -304,10 +301,11 @@ def test_a_hanging_or_dead_or_foreign_server_means_an_ordinary_kernel(
     assert "No such file" in fallback_reason(folder)
 
 
-def fallback_reason(folder: Path) -> str:
-    """What is said before an ordinary kernel is started instead."""
+def fallback_reason(folder: Path, place: Path | None = None, **variables: str) -> str:
+    """What is said before an ordinary kernel is started instead, in a place and with variables of its own."""
+    asked = dict(os.environ) | variables, str(place) if place else None
     with pytest.raises((OSError, ValueError)) as caught:
-        kernels._ask(str(folder), ["--version"], dict(os.environ), None, [0, 1, 2])
+        kernels._ask(str(folder), ["--version"], *asked, [0, 1, 2])
     return str(caught.value)
 
 
@@ -439,7 +437,9 @@ def test_two_servers_and_the_end_of_one(
             assert server not in processes(folder_of(name))
             bound = (folder / "socket").stat().st_mtime_ns
             settings.write_text("figure.dpi: 99\n")
-            assert not is_warm(second, folder=tmp_path.parent)  # it has read the old settings
+            assert fallback_reason(folder, tmp_path.parent).startswith(
+                str(settings)
+            )  # it has read the old ones
             with suppress(FileNotFoundError):  # there may be that of the next server
                 assert (folder / "socket").stat().st_mtime_ns != bound
             with suppress(ProcessLookupError):  # it may have left its place already
@@ -455,14 +455,14 @@ def test_two_servers_and_the_end_of_one(
     assert eventually(lambda: processes(folder) == [])
 
 
-DRIVER = f"""
+DRIVER = """
 import os, sys
-sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(tiny.__file__).parent)!r}]
-from test_kernels import Path, execute, kernels, tiny
-kernels._SCRIPT = Path({str(tiny.SERVER)!r})
-with tiny.warm() as name:
+from pathlib import Path
+from lib.tools.run import kernels
+from lib.tools.run.execute import run_notebook
+with kernels._starting() as server:
     print(os.environ["JUPYTER_PATH"], flush=True)
-    execute((f"open('running', 'w').close()\\n{{sys.argv[1]}}",), name, os.getcwd())
+    run_notebook(Path(sys.argv[1]), {}, server())
 """
 SLEEPS = "import time; time.sleep(1000)"
 HEARS_NOTHING = "import re; re.match('(a+)+$', 'a' * 64 + 'b')"  # for ever, and no thread can run
@@ -473,24 +473,20 @@ HEARS_NOTHING = "import re; re.match('(a+)+$', 'a' * 64 + 'b')"  # for ever, and
     ("number", "cell"),
     some([(signal.SIGKILL, HEARS_NOTHING), (signal.SIGKILL, SLEEPS), (signal.SIGINT, SLEEPS)], 3),
 )
-def test_nothing_survives_the_driver(number: int, cell: str, tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", DRIVER, cell],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        text=True,
-    ) as driver:
-        assert driver.stdout is not None
-        folder = Path(driver.stdout.readline().strip().split(os.pathsep)[0])
-        assert eventually((tmp_path / "running").exists)
-        assert eventually(lambda: len(processes(folder)) == 2)  # server, kernel
-        os.killpg(driver.pid, number)
-        driver.wait(GRACE_SECONDS)
+def test_nothing_survives_the_driver(
+    number: int, cell: str, tmp_path: Path, start_driver: Callable[..., Driver]
+) -> None:
+    running, said = tmp_path / "running", tmp_path / "said"
+    notebook = tiny.write(tmp_path / "notebooks", f"open({str(running)!r}, 'w').close()\n{cell}")
+    driver = start_driver(DRIVER, str(notebook), said=said)
+    assert eventually(running.exists)
+    folder = Path(said.read_text().split(os.pathsep)[0].strip())
+    assert eventually(lambda: len(processes(folder)) == 2)  # server, kernel
+    os.killpg(driver.pid, number)
+    assert driver.wait() is not None
     assert eventually(lambda: processes(folder) == [])
-    if number == signal.SIGKILL:
-        shutil.rmtree(folder)
+    if number == signal.SIGKILL:  # whoever starts next sweeps it, and may have done so
+        shutil.rmtree(folder, ignore_errors=True)
     assert not folder.exists()
 
 

@@ -76,7 +76,7 @@ def test_a_new_notebook_works_with_every_command_at_once(
     assert ran.exit_code == 0, ran.output
     result = json.loads((own / "out" / "runs" / NAME / "reporter-china" / "result.json").read_text())
     assert (result["notebook"], result["parameters"]["reporter"]) == (NAME, "China")
-    for odd in (FLOWS if case == "FlowCase" else GOALS)[-3:]:
+    for odd in some((FLOWS if case == "FlowCase" else GOALS)[-3:], 3):
         said = said_by(json.loads(path.read_bytes()), {"as_of": "2026-11-24"} | odd, monkeypatch)
         assert check_page(said) == []
 

@@ -1,10 +1,10 @@
 """All results in one table: every row from a run, nothing lost, nothing false, whoever merges at the same time."""
 
+import itertools
 import json
 import os
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
+from drivers import Driver
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -231,27 +232,28 @@ MERGE_MANY = """
 import sys
 from pathlib import Path
 from lib.tools.run.results_table import merge
-sys.path.insert(0, sys.argv[2])
-from test_results_table import publish
-out, name = Path(sys.argv[1]), sys.argv[3]
-for number in range(8):
-    publish(out, f"{name}-{number}")
+out, ready = map(Path, sys.argv[1:])
+for folder in ready.iterdir():
+    folder.rename(out / "runs" / ready.name / folder.name)
     assert merge(out) == []
 """
 
 
-def test_two_drivers_at_once_lose_nothing(tmp_path: Path) -> None:
-    here = str(Path(__file__).parent)
+def test_two_drivers_at_once_lose_nothing(tmp_path: Path, start_driver: Callable[..., Driver]) -> None:
+    out = tmp_path / "out"
+    (out / "runs" / SOME.notebook).mkdir(parents=True)
+    for name, number in itertools.product("ab", range(8)):
+        publish(tmp_path / name, f"{name}-{number}")
     drivers = [
-        subprocess.Popen([sys.executable, "-c", MERGE_MANY, str(tmp_path), here, name]) for name in ("a", "b")
+        start_driver(MERGE_MANY, str(out), str(tmp_path / name / "runs" / SOME.notebook)) for name in "ab"
     ]
     while any(driver.poll() is None for driver in drivers):
-        time.sleep(0.01)
-        if (tmp_path / TABLE).exists():
-            read_table(tmp_path)  # whole at every moment
+        time.sleep(0.05)
+        if (out / TABLE).exists():
+            read_table(out)  # whole at every moment
     assert [driver.returncode for driver in drivers] == [0, 0]
-    assert read_table(tmp_path)["slug"].nunique() == 16
-    assert sorted(path.name for path in tmp_path.iterdir()) == [TABLE, "runs"]
+    assert read_table(out)["slug"].nunique() == 16
+    assert sorted(path.name for path in out.iterdir()) == [TABLE, "runs"]
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the superuser may write anywhere")

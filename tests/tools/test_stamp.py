@@ -40,16 +40,22 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture
-def own_notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Sound tiny notebooks under the names of the real ones."""
-    folder = tmp_path / "notebooks"
-    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(folder))
+@pytest.fixture(scope="module")
+def sound_notebooks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sound tiny notebooks under the names of the real ones: to be copied, never to be altered."""
+    folder = tmp_path_factory.mktemp("sound")
     for name, model in author._stamped_notebooks().items():
         values = model().model_dump(mode="json").items()
         cell = "\n".join(f"{key} = {value!r}" for key, value in values)
-        path = tiny.write(folder, "from lib import errors", name=name, parameters=cell)
-        edit(path, lambda notebook: None)
+        edit(tiny.write(folder, "from lib import errors", name=name, parameters=cell), lambda notebook: None)
+    return folder
+
+
+@pytest.fixture
+def own_notebooks(sound_notebooks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the sound notebooks, to be edited."""
+    folder = shutil.copytree(sound_notebooks, tmp_path / "notebooks")
+    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(folder))
     return folder
 
 
@@ -162,6 +168,14 @@ def test_a_module_imported_by_another_matters(own_lib: Path) -> None:
     assert freshness.why_stale(notebook) == "lib changed: deep"
 
 
+@pytest.fixture
+def lib_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package of one module in the place of `lib`."""
+    monkeypatch.setattr(meaning, "LIB", tmp_path)
+    for name in ("__init__", "alone"):
+        (tmp_path / f"{name}.py").write_text("x = 1\n")
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -174,14 +188,12 @@ def test_a_module_imported_by_another_matters(own_lib: Path) -> None:
         "if True:\n    import lib.alone",
     ],
 )
-def test_every_form_of_import_counts(own_lib: Path, code: str) -> None:
-    (own_lib / "alone.py").write_text("x = 1\n")
+def test_every_form_of_import_counts(lib_of_one: None, code: str) -> None:
     assert meaning.imported_modules(code) == {"__init__", "alone"}
 
 
 @pytest.mark.parametrize("code", ["import json", "from library import alone", "import libs.alone", "lib = 1"])
-def test_other_imports_do_not_count(own_lib: Path, code: str) -> None:
-    (own_lib / "alone.py").write_text("x = 1\n")
+def test_other_imports_do_not_count(lib_of_one: None, code: str) -> None:
     assert meaning.imported_modules(code) == set()
 
 

@@ -155,12 +155,8 @@ class Engine(NBClientEngine):
         """Execute in place the notebook that papermill has prepared; `environment` and `arguments` are the kernel's."""
         watch = watch or Watch()
         watch.notebook = nb_man.nb
-        where: dict[str, Any] = {
-            "dir": kernels.private_folder(),
-            "prefix": "k-",
-            "ignore_cleanup_errors": True,
-        }
-        with tempfile.TemporaryDirectory(**where) as folder:
+        place = kernels.private_folder()
+        with tempfile.TemporaryDirectory(prefix="k-", dir=place, ignore_cleanup_errors=True) as folder:
             settings = {"client_class": f"{__name__}.{_KernelClient.__name__}"}
             # It talks through sockets where no other can listen; the path of one may have about 100 characters.
             settings |= {

@@ -12,6 +12,7 @@ an ordinary kernel. What all kernels of a server share is the seed of Python's s
 import fcntl
 import gc
 import importlib.util
+import inspect
 import io
 import json
 import os
@@ -85,9 +86,8 @@ class _Server:
     def is_fork(self, request: Any) -> bool:
         """Whether this is now the new kernel, where nothing of the server stays open; or still the server."""
         pid = -1
-        with suppress(
-            OSError
-        ):  # who asks has gone; or no memory, or too many processes: an empty answer is a no
+        # Who asks has gone; or no memory, or too many processes: an empty answer is a no.
+        with suppress(OSError):
             if request.reason:
                 request.line.sendall(f"{request.reason} differs from what the server has loaded".encode())
             else:
@@ -154,6 +154,7 @@ def _preload(parent: int, with_library: bool) -> _Server:
 
     matplotlib.rcParams["backend"] = INLINE_BACKEND  # looks once for all packages that have a backend
     modules = [path for one in list(sys.modules.values()) if (path := getattr(one, "__file__", None))]
+    inspect.getmodule(_preload.__code__)  # looks once at the files of all modules; else each error would
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, what the kernels share
     added = {name: value for name, value in os.environ.items() if name not in before}
