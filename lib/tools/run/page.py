@@ -158,10 +158,13 @@ def _renderer() -> Callable[[str], str]:
     return lru_cache(maxsize=4096)(lambda text: str(markdown(text)))
 
 
+_PYTHON, _AS_HTML = PythonLexer(), HtmlFormatter(nowrap=True)
+
+
 @lru_cache(maxsize=1024)
 def _highlighted(source: str) -> Markup:
     """Python code with its parts marked by classes; many runs share their cells."""
-    return Markup(highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)).rstrip())
+    return Markup(highlight(source, _PYTHON, _AS_HTML).rstrip())
 
 
 # --- tables, taken apart into cells, so that a page shows them its own way and as CSV ---
