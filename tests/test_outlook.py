@@ -340,7 +340,8 @@ def test_a_larger_flow_counts_only_once_it_was_on_record():
 def test_at_the_pace_of_the_larger_flows():
     today = HARBIN.today()
     goal = HARBIN.make_goal()
-    paces = made("00", "paces", today=today, target=goal, series_today=today.series(), deadline=2015)
+    levels = today.series()["value_mn"]
+    paces = made("00", "paces", today=today, target=goal, levels_today=levels, deadline=2015)
     pace = pd.DataFrame(paces).set_index("larger flow")
     assert list(pace.index) == ["Heilongjiang", "China"]
     china = FlowCase(reporter="China")
@@ -358,7 +359,7 @@ def test_a_larger_flow_with_a_year_missing_has_no_pace_and_names_the_year():
     holed = fig.load_figures().query("not (reporter == 'China' and period_end >= '2014-01-01')")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fig, "load_figures", lambda: holed)
-        given = {"today": HARBIN.today(), "series_today": levels.to_frame("value_mn")}
+        given = {"today": HARBIN.today(), "levels_today": levels}
         paces = made("00", "paces", target=goal, deadline=2015, **given)
     row = pd.DataFrame(paces).set_index("larger flow").loc["China"]
     assert np.isnan(row["parent_growth"]) and np.isnan(row["level_mn"])
