@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sys
+from collections import ChainMap
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -47,7 +48,8 @@ def build_site(out: Path) -> _Built:
     is_site = target.is_dir() and ((target / BUILT).is_file() or not any(target.iterdir()))
     if target.is_symlink() or (target.exists() and not is_site):
         raise UserError(f"{target}: found files that no build of the site made, expected a site or nothing")
-    known = context.read_object(aside / "known.json")
+    # What this build asks for goes before what the last one knew, and is all that the next one will know.
+    known = ChainMap[str, Any]({}, context.read_object(aside / "known.json"))
     hash_of = partial(context.hash_known, known)
     site = Site([context.FoundRun(folder, hash_of) for folder in context.run_folders(out)])
     make_folder(aside)
@@ -64,10 +66,7 @@ def build_site(out: Path) -> _Built:
             name: old["files"]
             for name, old in before["parts"].items()
             if old["stamp"] == parts.get(name, ("",))[0]
-            if all(
-                present.get(file) and hash_of(f"{target}/{file}") == old["files"][file]
-                for file in old["files"]
-            )
+            if all(present.get(file) and hash_of(f"{target}/{file}") == h for file, h in old["files"].items())
         }
         _share(target, draft, files)
         made = [name for name in parts if name not in files]
@@ -75,16 +74,16 @@ def build_site(out: Path) -> _Built:
             written = pool.map(lambda name: _write(draft, parts[name][1]), made)
             files |= zip(made, written, strict=True)
         stamped = {name: {"stamp": parts[name][0], "files": files[name]} for name in parts}
-        signed = (built := {"parts": stamped, "code": code}) | {"hash": digest(built)}
-        (draft / BUILT).write_text(json.dumps(signed, sort_keys=True), encoding="utf-8")
+        built = {"parts": stamped, "code": code}
+        text = json.dumps(built | {"hash": digest(built)}, sort_keys=True)
+        (draft / BUILT).write_text(text, encoding="utf-8")
         _exchange(draft, target)
         if made:
             _share(target, draft, files)  # the next draft
         for name in (name for part in made for name in files[part]):
             hash_of(f"{target}/{name}")
         with drafted(aside / "known.json") as file:
-            there = {path: state for path, state in known.items() if os.path.exists(path)}  # noqa: PTH110 - thousands
-            file.write_text(json.dumps(there), encoding="utf-8")
+            file.write_text(json.dumps(known.maps[0]), encoding="utf-8")
     return _Built(made, sorted(parts.keys() - set(made)), [run for run in site.runs if run.fault])
 
 

@@ -8,7 +8,7 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from datetime import date
 from functools import cached_property
@@ -94,7 +94,7 @@ def read_object(path: Path) -> dict[str, Any]:
     return {}
 
 
-def hash_known(known: dict[str, Any], path: Path | str) -> str:
+def hash_known(known: MutableMapping[str, Any], path: Path | str) -> str:
     """SHA-256 of a plain file, empty for anything else; one that is `known` and that nobody touched since is not read.
 
     Whether it was touched is told, as in Git's index, by inode, size and the time of its last change (ctime), which no
@@ -106,6 +106,7 @@ def hash_known(known: dict[str, Any], path: Path | str) -> str:
         state = f"{status.st_ino} {status.st_size} {status.st_ctime_ns} "
         before = str(known.get(f"{path}"))
         if before.startswith(state):
+            known[f"{path}"] = before
             return before.removeprefix(state)
         hashed = sha256(plain_bytes(Path(path))).hexdigest()
     except OSError:
