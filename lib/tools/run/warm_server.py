@@ -12,7 +12,6 @@ an ordinary kernel. What all kernels of a server share is the seed of Python's s
 import fcntl
 import gc
 import importlib.util
-import inspect
 import io
 import json
 import os
@@ -154,7 +153,6 @@ def _preload(parent: int, with_library: bool) -> _Server:
 
     matplotlib.rcParams["backend"] = INLINE_BACKEND  # looks once for all packages that have a backend
     modules = [path for one in list(sys.modules.values()) if (path := getattr(one, "__file__", None))]
-    inspect.getmodule(_preload.__code__)  # looks once at the files of all modules; else each error would
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, what the kernels share
     added = {name: value for name, value in os.environ.items() if name not in before}
