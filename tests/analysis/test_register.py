@@ -24,13 +24,8 @@ from lib.research.panels import bounds
 
 
 @pytest.fixture(scope="module")
-def resolved(scored_register: pd.DataFrame) -> pd.DataFrame:
-    return scored_register
-
-
-@pytest.fixture(scope="module")
-def rows(resolved: pd.DataFrame) -> pd.DataFrame:
-    return register.features(resolved, load_targets())
+def rows(scored_register: pd.DataFrame) -> pd.DataFrame:
+    return register.features(scored_register, load_targets())
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +74,11 @@ def test_a_goal_of_a_sector_or_below_its_base_is_left_out(changes: dict, why: st
     assert register.left_out(pd.DataFrame([goal | changes])).tolist() == [why]
 
 
-def test_no_goal_that_is_left_out_is_scored(resolved: pd.DataFrame) -> None:
+def test_no_goal_that_is_left_out_is_scored(scored_register: pd.DataFrame) -> None:
     targets = load_targets()
     out = set(targets.loc[register.left_out(targets) != "", "target_id"])
     assert {"KR-AGRI-2015-7.7bn", "LA-EXP-2019-5516mn", "LK-2020-9.5bn-goods"} <= out
-    assert not out & set(resolved["target_id"])
+    assert not out & set(scored_register["target_id"])
 
 
 # The regression
@@ -152,8 +147,8 @@ def test_stretch_is_the_probability_of_the_forecast_in_other_words(rows):
 # The pull
 
 
-def test_the_pull_learns_from_what_was_resolved_before_alone(resolved):
-    targets, before = load_targets(), resolved
+def test_the_pull_learns_from_what_was_resolved_before_alone(scored_register):
+    targets, before = load_targets(), scored_register
     known = before.merge(targets[["target_id", "outcome_year"]], on="target_id")
     early = (before["announced"] <= 2012).to_numpy()
     late = targets["outcome_year"] >= 2012
@@ -323,18 +318,18 @@ def test_a_panel_is_known_from_its_release(day, known):
 # --- the register ---
 
 
-def test_the_kept_scores_of_the_register_are_those_computed_now(resolved):
+def test_the_kept_scores_of_the_register_are_those_computed_now(scored_register):
     kept = read_kept("register_scores.csv")
     numbers = kept.select_dtypes("number").columns
-    assert kept["target_id"].to_list() == resolved["target_id"].to_list()
-    np.testing.assert_allclose(kept[numbers], resolved[numbers].astype(float), rtol=1e-3, atol=1e-9)
+    assert kept["target_id"].to_list() == scored_register["target_id"].to_list()
+    np.testing.assert_allclose(kept[numbers], scored_register[numbers].astype(float), rtol=1e-3, atol=1e-9)
 
 
 @pytest.mark.parametrize("by", ["due", "kind", "horizon"])
-def test_groups_add_up_to_all_resolved_targets(resolved, by):
-    found = made("04", "met_by")(resolved[by], resolved)
-    assert found["n"].sum() == len(resolved)
-    assert (found["share"] * found["n"]).sum() == pytest.approx(resolved["met"].sum())
+def test_groups_add_up_to_all_resolved_targets(scored_register, by):
+    found = made("04", "met_by")(scored_register[by], scored_register)
+    assert found["n"].sum() == len(scored_register)
+    assert (found["share"] * found["n"]).sum() == pytest.approx(scored_register["met"].sum())
     assert (found["low"] < found["high"]).all() and (found["low"] > 0).all() and (found["high"] < 1).all()
     inside = found["share"].between(found["low"], found["high"])
     assert inside[found["share"].between(0, 1, inclusive="neither")].all()
@@ -350,10 +345,10 @@ def test_the_band_of_a_share_leaves_a_twentieth_on_either_side():
     assert [below / mass.sum(), above / mass.sum()] == pytest.approx([0.05, 0.05], abs=1e-4)
 
 
-def test_scores_stand_beside_one_half(resolved):
-    found = made("04", "brier_scores")(resolved)
+def test_scores_stand_beside_one_half(scored_register):
+    found = made("04", "brier_scores")(scored_register)
     assert found.index.to_list() == list(register.SCORES)
-    law = ((resolved["p_law"] - resolved["met"]) ** 2).mean()
+    law = ((scored_register["p_law"] - scored_register["met"]) ** 2).mean()
     assert found.loc["p_law", "brier"] == pytest.approx(law)
     assert found.loc["p_half", ["brier", "mean"]].to_list() == [0.25, 0.5]
     half = found.loc["p_half"]
