@@ -586,7 +586,7 @@ def test_the_examples_are_left_out_until_they_are_fetched(server):
 
 
 @exhaustive
-@pytest.mark.usefixtures("shared_server")
+@pytest.mark.usefixtures("shared_server", "what_if_payload")
 def test_from_the_publisher_to_every_notebook_the_matrix_and_the_site(server, tmp_path):
     """India and Russia through notebooks 00 to 04 and 06; a revised value then repeats their runs alone."""
     get("India", "Russia", "--years", "2000-2025")
