@@ -512,6 +512,11 @@ def test_a_module_beside_the_notebook_counts_by_what_it_does(project: Path, kern
     [
         ("import subprocess\nprint(subprocess.run(['true']).returncode)", "another program"),
         ("import h5py", "h5py"),
+        (
+            "import contextlib, urllib.request\nwith contextlib.suppress(OSError):\n"
+            "    urllib.request.urlopen('http://127.0.0.1:9/')",
+            "the network",
+        ),
     ],
 )
 def test_a_run_that_reads_unseen_is_never_up_to_date(

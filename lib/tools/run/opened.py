@@ -2,7 +2,7 @@
 
 The interpreter reports every file that Python opens (PEP 578), and every database that SQLite opens. What Arrow's C++
 code opens it does not report: there every path goes through one of a few Python functions of pyarrow, which are
-wrapped. What can be seen by no such means (`BLIND`, other programs) is noted as used: its run is never up to date.
+wrapped. What can be seen by no such means (`BLIND`, other programs, the network) is noted as used: its run is never up to date.
 
 Files of Python, of installed packages and of the system do not count, nor settings in hidden folders of the user's
 home, nor what the run itself has made. A compiled module counts as its source.
@@ -28,7 +28,8 @@ BLIND = {
 """Modules that open files in their own C code."""
 
 PROGRAMS = ("os.exec", "os.posix_spawn", "os.system", "subprocess.Popen")
-PREFIX = "!"  # stands before the name of what was used unseen: a module, or "another program"
+NETWORK = ("socket.getaddrinfo", "socket.gethostbyname")  # whoever goes there asks for an address first
+PREFIX = "!"  # stands before the name of what was used unseen: a module, "another program" or "the network"
 SYSTEM = ("/proc", "/sys", "/dev", "/run", "/etc", "/usr/lib", "/usr/share", "/System", "/Library")
 
 SETTINGS = ("MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
@@ -116,6 +117,8 @@ def note(folder: str, notes: str, megabytes: float = 0) -> None:
                 write(PREFIX + name, None)
         elif event in PROGRAMS:
             write(f"{PREFIX}another program", None)
+        elif event in NETWORK:
+            write(f"{PREFIX}the network", None)
 
     _wrap_arrow(lambda path, how: take(path, how, folders=True))
     sys.addaudithook(hook)
