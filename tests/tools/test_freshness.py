@@ -183,7 +183,16 @@ def test_words_in_a_module_repeat_nothing(project: Path, own_lib: Path) -> None:
     assert reason(project) == ""
 
 
-@pytest.mark.parametrize("name", ["tools/run/templates/page.html.j2", "tools/run/execute.py", "results.py"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tools/run/templates/page.html.j2",
+        "tools/run/execute.py",
+        "results.py",
+        "tools/run/results_table.py",
+        "tools/strict.py",
+    ],
+)
 def test_what_makes_the_page_repeats_the_page_alone(
     project: Path, own_lib: Path, kernel: str, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -161,7 +161,10 @@ def _path_of(name: str) -> Path:
 
 # --- what decides the output of a run ---
 
-PAGE_MODULES = (*(f"tools/run/{name}.py" for name in ("execute", "engine", "page")), "results.py")
+PAGE_MODULES = (
+    *(f"tools/run/{name}.py" for name in ("execute", "engine", "page", "results_table")),
+    *("results.py", "tools/strict.py"),
+)
 """Modules that make the files of a run from its outputs; with the templates of the page."""
 
 RUN_PACKAGES = (
