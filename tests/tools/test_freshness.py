@@ -21,7 +21,7 @@ from pyarrow import feather, orc
 from pyarrow import parquet as pq
 from sampling import exhaustive, some
 
-from lib.package import data_dir
+from lib.package import KEPT_ONLY_ENV, data_dir
 from lib.research.meaning import meaning
 from lib.tools.run import execute, freshness, matrix
 from lib.tools.run.execute import Settings
@@ -273,6 +273,16 @@ def test_other_parameters_and_versions_repeat(project: Path, monkeypatch: pytest
     versions = freshness._run_versions() | {"pandas": "99"}
     monkeypatch.setattr(freshness, "_run_versions", lambda: versions)
     assert re.fullmatch("versions changed: pandas .* to 99", reason(project))
+
+
+def test_a_run_that_left_fetched_figures_out_is_not_one_that_takes_them(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert os.environ[KEPT_ONLY_ENV] == "1" and reason(project) == ""
+    monkeypatch.setenv(KEPT_ONLY_ENV, "0")
+    assert KEPT_ONLY_ENV in reason(project)
+    monkeypatch.delenv(KEPT_ONLY_ENV)
+    assert KEPT_ONLY_ENV in reason(project)
 
 
 def test_a_new_and_a_failed_run_have_their_reasons(project: Path, kernel: str) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from lib import figures as fig
 from lib.cases import GoalCase
 from lib.errors import UserError
-from lib.package import data_dir, notebooks_dir
+from lib.package import KEPT_ONLY_ENV, data_dir, notebooks_dir
 from lib.tools.cli import main
 from lib.tools.commands import run as running
 from lib.tools.run import freshness, matrix
@@ -270,7 +270,7 @@ def test_a_dry_run_says_what_and_why_and_writes_nothing(hundred: Path) -> None:
     assert (len(forced), forced[-1]) == (11, "10 of 10 would run") and forced[0].endswith(": forced")
 
 
-def test_a_kept_plan_is_used_until_a_file_changes(hundred: Path) -> None:
+def test_a_kept_plan_is_used_until_a_file_changes(hundred: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = hundred / "out"
     asked = 0
 
@@ -293,6 +293,9 @@ def test_a_kept_plan_is_used_until_a_file_changes(hundred: Path) -> None:
         path.write_bytes(path.read_bytes()[:-1])
     freshness.choose(["a"], out, select)
     assert asked == 4
+    monkeypatch.setenv(KEPT_ONLY_ENV, "0")  # which flows there are
+    freshness.choose(["a"], out, select)
+    assert asked == 5
 
 
 def test_a_kept_plan_is_not_used_after_an_edit_of_what_lies_beside_the_code(

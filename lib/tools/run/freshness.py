@@ -16,6 +16,7 @@ means) is kept in the output folder under a hash of all these, so what is unchan
 """
 
 import json
+import os
 import platform
 import re
 import sys
@@ -29,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.errors import UserError, plain_bytes, quote, some
-from lib.package import PACKAGE_FILE, data_dir, notebooks_dir
+from lib.package import KEPT_ONLY_ENV, PACKAGE_FILE, data_dir, notebooks_dir
 from lib.research.files import make_folder_below, write_atomically
 from lib.research.meaning import LIB, beside, hash_text, imported_modules, meaning
 from lib.tools.run.opened import PREFIX, state_of
@@ -186,10 +187,15 @@ def code_parts(notebook: Path, modules: Iterable[str] = ()) -> dict[str, Any]:
     return {
         "notebook": _hash_json([(meaning(text, is_cell=True), tags) for text, tags in code]),
         "lib": _meanings(modules or _module_names(text for text, _ in code)),
-        "versions": _run_versions(),
+        "versions": _run_versions() | _kept_only(),
         "python": f"{platform.python_version()} {sys.platform} {platform.machine()}",
         "page": {"text": _hash_json(cells)} | _meanings(PAGE_MODULES) | page,
     }
+
+
+def _kept_only() -> dict[str, str]:
+    """That fetched figures are left out, where they are: no file tells it, since none of them is opened then."""
+    return {KEPT_ONLY_ENV: "1"} if os.environ.get(KEPT_ONLY_ENV) == "1" else {}
 
 
 def _read_cells(notebook: Path) -> list[tuple[str, str, Any]]:
@@ -424,5 +430,6 @@ def _state(arguments: Any) -> str:
     packages = sorted(path.name for place in places for path in place.glob("*.dist-info"))
     # The day, because a parameter may be "today".
     state = [arguments, date.today().isoformat(), sys.version, str(data), str(notebooks), packages]
+    state += [_kept_only()]
     state += [(str(path), hash_file(path)) for path in [*files, *sorted(notebooks.glob("*.[iy]*"))]]
     return _hash_json(state)[:24]
