@@ -159,17 +159,17 @@ def imported_modules(code: str) -> set[str]:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting |= _direct_imports((LIB / f"{name}.py").read_text(encoding="utf-8"))
+            waiting |= _direct_imports((LIB / f"{name}.py").read_text(encoding="utf-8"), f"lib/{name}.py")
     return found
 
 
-def _direct_imports(code: str) -> set[str]:
+def _direct_imports(code: str, where: str = "the code") -> set[str]:
     """Modules of `lib` that Python code itself imports, at its top or inside its functions."""
     try:
         imports = _read_code(code).imports
     except SyntaxError as error:
         raise UserError(
-            f"line {error.lineno} of the code: {error.msg}; expected plain Python, without % or ! commands"
+            f"line {error.lineno} of {where}: {error.msg}; expected plain Python, without % or ! commands"
         ) from None
     names = {"/".join(parts[:depth]) for parts in imports for depth in range(len(parts) + 1)}
     names |= {OFFERED[name].removeprefix("lib.").replace(".", "/") for name in names & OFFERED.keys()}

@@ -527,6 +527,30 @@ def test_a_module_beside_the_notebook_counts_by_what_it_does(project: Path, kern
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"from lib import growth\nx = (\n", id="unfinished"),
+        pytest.param(b"from lib import growth\nx = '\xe9'\n", id="no UTF-8"),
+    ],
+)
+def test_a_module_beside_the_notebook_that_cannot_be_read_concerns_its_runs_alone(
+    project: Path, kernel: str, content: bytes
+) -> None:
+    helper = project / "notebooks" / "helper.py"
+    helper.write_text("x = 1\n")
+    journal_after(project, kernel, f"import sys\nsys.path.insert(0, {str(helper.parent)!r})\nimport helper")
+    helper.write_bytes(content)
+    assert "data changed: ./notebooks/helper.py" in reason(project)
+
+
+def test_text_that_is_no_python_of_now_may_be_read(project: Path, kernel: str) -> None:
+    old = project / "elsewhere.py"
+    old.write_bytes(b"# -*- coding: latin-1 -*-\nprint '\xe9'\n")
+    assert set(journal_after(project, kernel, f"len(open({str(old)!r}, 'rb').read())")) == {str(old)}
+    assert reason(project) == ""
+
+
+@pytest.mark.parametrize(
     ("cell", "name"),
     [
         ("import subprocess\nprint(subprocess.run(['true']).returncode)", "another program"),

@@ -411,6 +411,25 @@ def test_a_missing_notebook_is_an_error_that_names_it(tmp_path: Path) -> None:
         author._read_notebook(tmp_path / "none.ipynb")
 
 
+@pytest.mark.parametrize("stamp", [{}, {"cells": [], "lib": {}, "data": {}}])  # never stamped, and stale
+def test_a_cell_that_is_not_plain_python_is_named_with_its_notebook(
+    own_notebooks: Path, stamp: dict[str, Any]
+) -> None:
+    path = tiny.write(own_notebooks, "x = 1", "%precision 3")
+    notebook = nbformat.read(path, as_version=4)
+    notebook["metadata"][freshness.STAMP] = stamp
+    number = len(notebook["cells"])
+    nbformat.write(notebook, path)
+    said = CliRunner().invoke(author.stamp, [path.stem])
+    assert str(said.exception).startswith(f"{path.name}: cell {number}: line 1 of the code: ")
+
+
+def test_a_module_that_is_not_python_is_named(own_lib: Path) -> None:
+    (own_lib / "one.py").write_text("x = 1\nx = (\n")
+    with pytest.raises(UserError, match=r"^line 2 of lib/one\.py: '\(' was never closed"):
+        meaning.imported_modules("from lib import one")
+
+
 # What `tradegoals check` says.
 
 

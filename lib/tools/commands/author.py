@@ -6,6 +6,7 @@ import re
 import sys
 import tempfile
 from base64 import b64decode
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -157,7 +158,7 @@ def stamp(
     stamped = list(_stamped_notebooks())
     names = [matrix.notebook_name(text, stamped) for text in notebook] or stamped
     paths = [notebooks_dir() / f"{name}.ipynb" for name in names]
-    stale = {path: freshness.why_stale(_read_notebook(path)) for path in paths}
+    stale = {path: _named(path, freshness.why_stale, _read_notebook(path)) for path in paths}
     due = [path for path in paths if stale[path]]
     if check:
         tell(f"{path.stem}: {f'stale, {stale[path]}' if stale[path] else 'fresh'}" for path in paths)
@@ -190,7 +191,15 @@ def _restamp(path: Path, kernel: str = "python3") -> None:
         raise UserError(f"{path.name}: {said or str(error).splitlines()[0]}") from None
     if elsewhere := [name for name in opened if name.startswith(("~/", "/", PREFIX))]:
         raise UserError(f"{path.name}: it opens {', '.join(elsewhere)}, expected files of the project alone")
-    files.write_atomically(path, _cleaned(notebook, freshness.make_stamp(notebook, opened)))
+    files.write_atomically(path, _cleaned(notebook, _named(path, freshness.make_stamp, notebook, opened)))
+
+
+def _named(path: Path, find: Callable[..., Any], *given: Any) -> Any:
+    """What is found of a notebook's code; where that cannot be read, the error names the notebook."""
+    try:
+        return find(*given)
+    except UserError as error:
+        raise UserError(f"{path.name}: {error}") from None
 
 
 def _tidy(path: Path) -> bool:

@@ -257,7 +257,7 @@ def all_parts(
     `hashed` may be a `data_hash` that remembers what many runs open.
     """
     opened = frozenset(data)
-    helpers = _meanings(f"{name}.py" for name in _modules_of_helpers(opened))
+    helpers = _meanings(_modules_of_helpers(opened))
     files = {name: hashed(name, opened) for name in sorted(opened)}
     return {**code, "lib": code["lib"] | helpers, "data": files, "parameters": run.parameters}
 
@@ -268,9 +268,10 @@ def text_of(cell: Any) -> str:
 
 
 def _modules_of_helpers(data: Iterable[str]) -> set[str]:
-    """Modules of `lib` that modules outside it import, of those that were opened."""
+    """Files of `lib` that modules outside it import, of those that were opened."""
     paths = [path for name in data if _is_helper(name) and (path := _path_of(name)).is_file()]
-    return {name for path in paths for name in imported_modules(path.read_text(encoding="utf-8"))}
+    codes = [path.read_text(encoding="utf-8", errors="surrogateescape") for path in paths]
+    return {name for code in codes for name in _module_names([code])}
 
 
 def _is_helper(name: str) -> bool:
@@ -368,11 +369,17 @@ STAMP, DIGITS = "tradegoals", 10  # where in a notebook's metadata its stamp sta
 def make_stamp(notebook: Any, opened: Iterable[str]) -> dict[str, Any]:
     """Hashes of a notebook's code cells, in order, of modules that they import, directly or not, and of files `opened`."""
     files = frozenset(opened)
-    cells = [text_of(cell) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    modules = imported_modules("\n".join(cells)) | _modules_of_helpers(files)
+    cells = enumerate(notebook["cells"], 1)
+    codes = {number: text_of(cell) for number, cell in cells if cell["cell_type"] == "code"}
+    names = {name.removesuffix(".py") for name in _modules_of_helpers(files)}
+    for number, code in codes.items():
+        try:
+            names |= imported_modules(code)
+        except UserError as error:
+            raise UserError(f"cell {number}: {error}") from None
     return {
-        "cells": [meaning(code, is_cell=True)[:DIGITS] for code in cells],
-        "lib": {name: _meaning_of(LIB / f"{name}.py")[:DIGITS] for name in sorted(modules)},
+        "cells": [meaning(code, is_cell=True)[:DIGITS] for code in codes.values()],
+        "lib": {name: _meaning_of(LIB / f"{name}.py")[:DIGITS] for name in sorted(names)},
         "data": {name: data_hash(name, files)[:DIGITS] for name in sorted(files)},
     }
 
