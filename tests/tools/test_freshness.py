@@ -8,6 +8,7 @@ import re
 import shutil
 import sqlite3
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from lib.research.meaning import meaning
 from lib.tools.run import execute, freshness, matrix
 from lib.tools.run.execute import Settings
 from lib.tools.run.freshness import JOURNAL, Run
+from lib.tools.run.opened import BLIND
 
 READS = (
     "from lib.package import data_dir\ntext = (data_dir() / 'events.csv').read_text()\nprint(len(text) > 0)"
@@ -568,6 +570,13 @@ def test_a_run_that_reads_unseen_is_never_up_to_date(
     (project / "notebooks" / "h5py.py").touch()
     journal_after(project, kernel, f"import sys\nsys.path.insert(0, {str(project / 'notebooks')!r})", cell)
     assert reason(project) == f"it uses {name}, and what that opens cannot be seen"
+
+
+def test_a_package_that_is_tried_and_not_there_is_not_used(project: Path, kernel: str) -> None:
+    absent = next(name for name in sorted(BLIND) if find_spec(name) is None)
+    cell = f"import contextlib\nwith contextlib.suppress(ImportError):\n    import {absent}"
+    assert journal_after(project, kernel, cell) == {}
+    assert reason(project) == ""
 
 
 # What code means.

@@ -16,7 +16,7 @@ import sys
 import sysconfig
 from collections.abc import Callable
 from contextlib import suppress
-from importlib.util import source_from_cache
+from importlib.util import find_spec, source_from_cache
 from os.path import exists, isdir, isfile, join
 from types import SimpleNamespace
 from typing import Any
@@ -113,7 +113,8 @@ def note(folder: str, notes: str, megabytes: float = 0) -> None:
             if (path := _real(arguments[0])) and not isdir(path):
                 made_folders.append(path + os.sep)
         elif event == "import":
-            if (name := arguments[0].partition(".")[0]) in BLIND:
+            # Packages try whether one is there, as statsmodels does with polars: what is not opens nothing.
+            if (name := arguments[0].partition(".")[0]) in BLIND and find_spec(name):
                 write(PREFIX + name, None)
         elif event in PROGRAMS:
             write(f"{PREFIX}another program", None)
