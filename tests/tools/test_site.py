@@ -631,6 +631,27 @@ def test_one_changed_run_makes_its_own_page_and_those_of_all_runs(small: Path) -
     )
 
 
+def test_what_no_checksum_of_the_data_covers_renews_the_pages_that_show_it(
+    small: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = shutil.copytree(package.data_dir(), tmp_path_factory.mktemp("own") / "data")
+    monkeypatch.setenv(package.DATA_ENV, str(data))
+    monkeypatch.delenv(package.KEPT_ONLY_ENV)
+    monkeypatch.setattr(run_pages, "whatif_files", lambda: {"whatif.html": b""})
+    (data / "fetched").mkdir(exist_ok=True)
+    journal = small / "runs" / site_runs.FIRST / "default" / "run.json"
+    record = json.loads(journal.read_text(encoding="utf-8"))
+    record["parts"]["data"]["fetched/x.parquet"] = ""
+    journal.write_text(json.dumps(record), encoding="utf-8")
+    build_site(small)
+    for name in ("README.md", "reference/README.md"):
+        with (data / name).open("a", encoding="utf-8") as file:
+            file.write("More words.\n")
+        assert build_site(small).made == ["data"]
+    (data / "fetched" / "x.parquet").write_bytes(b"")
+    assert sorted(build_site(small).made) == [f"runs/{site_runs.FIRST}/default", "whatif"]
+
+
 def test_a_page_that_was_altered_or_lost_is_made_again(small: Path) -> None:
     before = _state(small / "site")
     (small / "site" / "about" / "index.html").write_text("altered", encoding="utf-8")

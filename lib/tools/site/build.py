@@ -15,15 +15,16 @@ from collections import ChainMap
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lib import fetched, package
 from lib.errors import UserError
 from lib.research.files import drafted, locked, make_folder, sweep
 from lib.research.meaning import hash_modules, imported_modules
-from lib.tools.run.freshness import LIB, hash_file, lib_files
+from lib.tools.run.freshness import LIB, data_hash, hash_file, lib_files
 from lib.tools.site import context, pages
 from lib.tools.site.context import Files, Site, digest
 
@@ -154,8 +155,13 @@ def _parts(site: Site, code: dict[str, str]) -> Iterator[tuple[str, Any, Callabl
     installed = (path.name for folder in sys.path for path in Path(folder).glob("*-info"))
     versions = sorted(name for name in installed if name.lower().startswith(PACKAGES))
     common = digest([code["pages"], site.data_hashes, versions, hash_file(context.CITATION), site.questions])
-    for run in site.runs:
-        yield run.address, [common, run.record, run.fault], partial(pages.run_files, site, run)
+    folder, hash_of = package.data_dir(), cache(lambda name: data_hash(name, frozenset()))
+    for (
+        run
+    ) in site.runs:  # whose page says what of all that it has read, also elsewhere, is no longer what it was
+        opened = run.record.get("parts", {}).get("data", {})
+        elsewhere = [hash_of(name) for name in opened if name not in site.data_hashes]
+        yield run.address, [common, run.record, run.fault, elsewhere], partial(pages.run_files, site, run)
     for name, runs in site.notebooks.items():
         decided_by = [common, *(run.said for run in runs)]
         yield f"cases of {name}", decided_by, partial(pages.cases_files, site, name)
@@ -169,9 +175,15 @@ def _parts(site: Site, code: dict[str, str]) -> Iterator[tuple[str, Any, Callabl
     yield "python", [common, code["files"]], partial(pages.python_files, site)
     for name in ("runs", "about"):
         yield name, of_all, partial(site.page, name)
-    for make in (pages.figures_files, pages.targets_files, pages.data_files, pages.search_files):
+    for make in (pages.figures_files, pages.targets_files, pages.search_files):
         yield make.__name__.removesuffix("_files"), common, partial(make, site)
-    yield "whatif", common, pages.whatif_files
+    yield (
+        "data",
+        [common, *(hash_file(folder / name) for name in pages.TEXTS)],
+        partial(pages.data_files, site),
+    )
+    came = [] if fetched.is_left_out() else [(path.name, hash_file(path)) for path in fetched.files()]
+    yield "whatif", [common, came], pages.whatif_files
     yield "static", common, context.static_files
 
 

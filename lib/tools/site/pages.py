@@ -23,6 +23,9 @@ GOAL = ("reporter", "partner", "flow", "currency", "goal", "base_year", "deadlin
 """The parameters that say which goal a run judged, whatever the day."""
 
 
+TEXTS = ("README.md", "reference/README.md")  # of the data, which no checksum covers
+
+
 def run_files(site: Site, run: FoundRun) -> Files:
     """The files of a run's page: the page, its pictures, its tables as CSV, and what the run itself left."""
     place, files = f"{run.address}/index.html", dict[str, bytes]()
@@ -191,7 +194,7 @@ def _records(table: Any) -> list[dict[str, Any]]:
 def data_files(site: Site) -> Files:
     """The files of the data, and a page with their dictionary, licences and how to add a figure."""
     folder = package.data_dir()
-    texts = [(folder / name).read_text(encoding="utf-8") for name in ("README.md", "reference/README.md")]
+    texts = [(folder / name).read_text(encoding="utf-8") for name in TEXTS]
     # The title of the page stands above; that of the second text becomes a section of the page.
     text = texts[0].partition("\n")[2] + "\n\n#" + texts[1]
     prose = from_markdown(text, site.links("data/index.html"))
