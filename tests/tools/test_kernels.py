@@ -286,6 +286,13 @@ def test_a_module_in_the_folder_comes_first(name: str, tmp_path: Path) -> None:
     assert fallback_reason(folder_of(name), tmp_path).startswith("scoringrules.py differs")
 
 
+def test_a_folder_that_is_not_there_is_refused_and_the_server_goes_on(name: str, tmp_path: Path) -> None:
+    before = processes(folder_of(name))
+    for _ in range(2):
+        assert fallback_reason(folder_of(name), tmp_path / "none").startswith(f"{tmp_path / 'none'}, which")
+    assert processes(folder_of(name)) == before != []
+
+
 def test_a_hanging_or_dead_or_foreign_server_means_an_ordinary_kernel(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

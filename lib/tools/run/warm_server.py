@@ -214,12 +214,16 @@ def _unfit(request: Any, environment: dict[str, str]) -> str | None:
         if name.startswith(tuple(READ_ONCE.split())) and seen.get(name) != asked.get(name):
             return name
     loaded = {"matplotlibrc", *(name.partition(".")[0] for name in sys.modules)}
-    for path in Path(request.folder).iterdir():  # a kernel looks for modules in its own folder first
-        own = str(path.resolve() / "__init__.py")  # which may be what was loaded, as `lib` in the checkout
-        is_module = path.stem in loaded and (path.is_file() or Path(own).exists())
-        if is_module and getattr(sys.modules.get(path.name), "__file__", None) != own:
-            return path.name
-    return None
+    with suppress(OSError):
+        for path in Path(request.folder).iterdir():  # a kernel looks for modules in its own folder first
+            own = str(
+                path.resolve() / "__init__.py"
+            )  # which may be what was loaded, as `lib` in the checkout
+            is_module = path.stem in loaded and (path.is_file() or Path(own).exists())
+            if is_module and getattr(sys.modules.get(path.name), "__file__", None) != own:
+                return path.name
+        return None
+    return f"{request.folder}, which cannot be listed,"
 
 
 def _run_kernel(request: Any, server: _Server) -> None:
