@@ -216,9 +216,8 @@ def _unfit(request: Any, environment: dict[str, str]) -> str | None:
     loaded = {"matplotlibrc", *(name.partition(".")[0] for name in sys.modules)}
     with suppress(OSError):
         for path in Path(request.folder).iterdir():  # a kernel looks for modules in its own folder first
-            own = str(
-                path.resolve() / "__init__.py"
-            )  # which may be what was loaded, as `lib` in the checkout
+            # This may be what was loaded, as `lib` in the checkout.
+            own = str(path.resolve() / "__init__.py")
             is_module = path.stem in loaded and (path.is_file() or Path(own).exists())
             if is_module and getattr(sys.modules.get(path.name), "__file__", None) != own:
                 return path.name

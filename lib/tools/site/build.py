@@ -156,9 +156,8 @@ def _parts(site: Site, code: dict[str, str]) -> Iterator[tuple[str, Any, Callabl
     versions = sorted(name for name in installed if name.lower().startswith(PACKAGES))
     common = digest([code["pages"], site.data_hashes, versions, hash_file(context.CITATION), site.questions])
     folder, hash_of = package.data_dir(), cache(lambda name: data_hash(name, frozenset()))
-    for (
-        run
-    ) in site.runs:  # whose page says what of all that it has read, also elsewhere, is no longer what it was
+    for run in site.runs:
+        # Its page says what of all that it has read, also elsewhere, is no longer what it was.
         opened = run.record.get("parts", {}).get("data", {})
         elsewhere = [hash_of(name) for name in opened if name not in site.data_hashes]
         yield run.address, [common, run.record, run.fault, elsewhere], partial(pages.run_files, site, run)
@@ -177,11 +176,8 @@ def _parts(site: Site, code: dict[str, str]) -> Iterator[tuple[str, Any, Callabl
         yield name, of_all, partial(site.page, name)
     for make in (pages.figures_files, pages.targets_files, pages.search_files):
         yield make.__name__.removesuffix("_files"), common, partial(make, site)
-    yield (
-        "data",
-        [common, *(hash_file(folder / name) for name in pages.TEXTS)],
-        partial(pages.data_files, site),
-    )
+    texts = [hash_file(folder / name) for name in pages.TEXTS]
+    yield "data", [common, texts], partial(pages.data_files, site)
     came = [] if fetched.is_left_out() else [(path.name, hash_file(path)) for path in fetched.files()]
     yield "whatif", [common, came], pages.whatif_files
     yield "static", common, context.static_files
