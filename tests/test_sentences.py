@@ -121,6 +121,29 @@ def test_an_odd_case_is_told_in_good_sentences(
     assert check_page(said) == []
 
 
+def test_the_words_of_a_picture_of_many_days_keep_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    (notebook,) = (book for title, book in NOTEBOOKS.items() if title.startswith("06"))
+    drawn: list[Any] = []
+    monkeypatch.setattr(plt, "close", drawn.append)
+    goal = {"goal": "10 %", "base_year": 2002, "deadline": 2026, "as_of": "2026-11-24"}
+    run_cells(notebook, {"reporter": "China", **goal}, monkeypatch)
+    for figure in drawn[:2]:
+        figure.draw_without_rendering()
+        (axes,) = figure.axes
+        words = [one for one in [*axes.get_xticklabels(), *axes.texts] if one.get_text()]
+        boxes = [one.get_window_extent().padded(-2) for one in words]  # letters may touch
+        assert len(words) > 20
+        assert not [words[k] for k, box in enumerate(boxes) if box.count_overlaps(boxes[:k])]
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_each_picture_is_shown_once_and_told_to_those_who_cannot_see_it(name: str) -> None:
+    outputs = [output for cell in NOTEBOOKS[name]["cells"] for output in cell.get("outputs", [])]
+    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert all(output["metadata"].get("image/png", {}).get("alt") for output in pictures)
+    assert len({output["data"]["image/png"] for output in pictures}) == len(pictures)
+
+
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_cells_are_one_thought(name: str) -> None:
     sources = ["".join(c["source"]) for c in NOTEBOOKS[name]["cells"] if c["cell_type"] == "code"]
