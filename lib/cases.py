@@ -270,7 +270,7 @@ class GoalCase(TrendCase):
             return words.exact_money(number, str(currency))
         if kind == "multiple":
             return self.goal
-        percent = np.format_float_positional(round(number * 100, 9), trim="-", sign=True)
+        percent = np.format_float_positional(round(number * 100, 9), trim="-", sign=number != 0)
         return f"{percent} % a year".replace("-", "−")
 
 

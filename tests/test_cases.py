@@ -63,6 +63,10 @@ def test_a_goal_may_come_as_text_or_any_number(goal):
     assert case.goal_name == "+25 % a year"
 
 
+def test_a_goal_of_no_growth_has_no_sign():
+    assert GoalCase.check({"goal": "0 %"}).goal_name == "0 % a year"
+
+
 @pytest.mark.parametrize(
     "day",
     [

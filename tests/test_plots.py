@@ -300,6 +300,19 @@ EVERY_FIGURE = {
 }
 
 
+def test_a_title_beside_long_names_of_rows_is_not_cut():
+    title = "Probability that the goal was met, read by the mean of the yearly rates, by evidence"
+    figure = plots.odds_by_row(pd.Series({"months: Heilongjiang, 2014 to month 6, Harbin": 0.24}), title)
+    figure.draw_without_rendering()
+    (title,) = (
+        text
+        for text in figure.findobj(mpl.text.Text)
+        if text.get_text().startswith("Prob") and text.get_weight() == "bold"
+    )
+    assert title.get_window_extent().x1 <= figure.bbox.x1
+    plt.close(figure)
+
+
 def test_what_is_inferred_does_not_claim_the_coverage_of_forecasts():
     fan = pd.DataFrame({q: [1.5, 1 + q] for q in FAN}, index=[2012, 2013])
     notes = [

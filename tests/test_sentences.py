@@ -49,6 +49,8 @@ GOALS = (
     {"reporter": "China", "goal": "-5 %", "base_year": 2014, "deadline": 2015, "reading": "every_year"},
 )
 
+OUT_OF_REACH = {"goal": "400 %", "base_year": 2024, "deadline": 2028}
+
 ODD = [
     *(("01", flow) for flow in FLOWS[3:]),  # the larger records take it ten seconds each
     *((name, flow) for name in ("07", "08") for flow in FLOWS),
@@ -119,6 +121,62 @@ def test_an_odd_case_is_told_in_good_sentences(
     said = said_by(notebook, parameters, monkeypatch)
     assert len(said) >= 2
     assert check_page(said) == []
+
+
+def test_the_words_of_a_picture_of_many_days_keep_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    (notebook,) = (book for title, book in NOTEBOOKS.items() if title.startswith("06"))
+    drawn: list[Any] = []
+    monkeypatch.setattr(plt, "close", drawn.append)
+    goal = {"goal": "10 %", "base_year": 2002, "deadline": 2026, "as_of": "2026-11-24"}
+    run_cells(notebook, {"reporter": "China", **goal}, monkeypatch)
+    for figure in drawn[:2]:
+        figure.draw_without_rendering()
+        (axes,) = figure.axes
+        words = [one for one in [*axes.get_xticklabels(), *axes.texts] if one.get_text()]
+        boxes = [one.get_window_extent().padded(-2) for one in words]  # letters may touch
+        assert len(words) > 20
+        assert not [words[k] for k, box in enumerate(boxes) if box.count_overlaps(boxes[:k])]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "names", "measured"),
+    [
+        ({"reporter": "China", **OUT_OF_REACH}, ("11", "91"), "US$10 billion and more"),
+        ({"reporter": "Harbin", "goal": "25 %", "base_year": 2012, "deadline": 2015}, ("91",), ""),
+    ],
+    ids=["forecast", "inferred"],
+)
+def test_a_fan_has_the_coverage_of_its_size_and_none_where_it_is_no_forecast(
+    parameters: dict[str, Any], names: tuple[str, ...], measured: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(plt, "close", drawn.append)
+    for name in names:
+        (notebook,) = (book for title, book in NOTEBOOKS.items() if title.startswith(name))
+        run_cells(notebook, parameters | {"as_of": "2026-11-24"}, monkeypatch)
+    fans = [figure.get_supxlabel() for figure in drawn if "the middle of the fan is" in figure.get_label()]
+    assert len(fans) == len(names)
+    said = {" ".join(under.split()).partition(". ")[0] for under in fans}
+    assert len(said) == 1
+    assert (measured or "has not been measured") in said.pop()
+
+
+@pytest.mark.parametrize(("name", "words"), [("09", "it stays below 1 %"), ("11", "stayed below 1 %")])
+def test_a_probability_that_stays_what_it_was_has_not_moved(
+    name: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (notebook,) = (book for title, book in NOTEBOOKS.items() if title.startswith(name))
+    said = said_by(notebook, {"reporter": "China", "as_of": "2026-11-24", **OUT_OF_REACH}, monkeypatch)
+    assert any(words in text for text in said)
+    assert not [text for text in said if "to below 1 %" in text]
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_each_picture_is_shown_once_and_told_to_those_who_cannot_see_it(name: str) -> None:
+    outputs = [output for cell in NOTEBOOKS[name]["cells"] for output in cell.get("outputs", [])]
+    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert all(output["metadata"].get("image/png", {}).get("alt") for output in pictures)
+    assert len({output["data"]["image/png"] for output in pictures}) == len(pictures)
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

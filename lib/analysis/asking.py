@@ -414,7 +414,7 @@ class Answer(outlook.Answer):
         sources = source_line(self.case.vintage(), series) if self.case.is_on_record() else ""
         of_goal = self.goal.path(), self.fan, self.goal.currency, self.case.title(), sources
         size = self.expected.size_usd if self.expected else None
-        return plots.goal_fan(series, *of_goal, "" if self.kind == "inferred" else None, size)
+        return plots.goal_fan(series, *of_goal, None if self.kind == "forecast" else "", size)
 
     def __str__(self) -> str:
         """What the command prints."""

@@ -169,7 +169,7 @@ def fan_by_release(
 
 def odds_by_row(odds: pd.Series, title: str, sources: str = "", marked: float | None = None) -> Any:
     """One probability a row as a dot on a line from 0 to 100 %, labelled; `marked` draws a dotted line."""
-    axes = new_axes(title, height=1.5 + 0.36 * len(odds))
+    axes = new_axes(title, height=1.5 + 0.36 * len(odds), width=50)
     places = np.arange(len(odds))
     axes.hlines(places, 0, odds * 100, color=PALE, linewidth=2)
     axes.scatter(odds * 100, places, color=BLUE, s=42, zorder=3)

@@ -4,6 +4,7 @@ import doctest
 import json
 from datetime import date
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,6 +32,14 @@ def harbin(tables_read_once):
 @pytest.fixture(scope="module")
 def mine(tables_read_once):
     return ask(LEVELS, **OWN)
+
+
+@pytest.mark.parametrize(("as_of", "measured"), [("2025-03-31", True), ("2026-06-30", False)])
+def test_a_picture_has_the_coverage_of_forecasts_if_it_is_one(as_of, measured):
+    """A year that is running, with months known, is not what the coverage was measured on."""
+    drawn = ask(reporter="China", goal="5 %", base=2023, deadline=2026, as_of=as_of).plot()
+    assert ("Measured" in drawn.get_supxlabel()) == measured
+    plt.close(drawn)
 
 
 def test_a_sentence_has_the_answer_of_its_case(harbin):
