@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
 from lib import fetched, outlook, results, series, show, spoken
 from lib import figures as fig
@@ -49,7 +49,7 @@ class _OwnCase(GoalCase):
     partner: str = ""
     currency: str = Field("USD", pattern="^[A-Z]{3}$")
     levels: dict[int, float]
-    per_usd: dict[int, float] = Field(default_factory=dict)
+    per_usd: dict[int, PositiveFloat] = Field(default_factory=dict)
     year_ends: int = Field(12, ge=1, le=12)
 
     @property
@@ -246,7 +246,7 @@ def _rates(per_usd: float | Mapping[int, float] | None, levels: pd.Series, curre
             return {}
         means = ecb_rates()[currency].dropna().groupby(lambda day: day.year).mean()
         return {int(year): float(rate) for year, rate in means.items()}
-    return dict(per_usd) if isinstance(per_usd, Mapping) else dict.fromkeys(levels.index, float(per_usd))
+    return dict(per_usd) if isinstance(per_usd, Mapping) else dict.fromkeys(levels.index, per_usd)
 
 
 @lru_cache
