@@ -59,7 +59,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(re.sub("|".join(named), lambda found: named[found[0]], pattern), re.IGNORECASE)
 
 
-_SAME = [(_compiled(pattern), words) for pattern, words in PHRASES["same"]]
+_SAME, _REFUSED = ([(_compiled(one), words) for one, words in PHRASES[name]] for name in ("same", "refused"))
 
 
 def simplified(name: str, text: str) -> str:
@@ -131,6 +131,9 @@ def _unclear(text: str, expected: str) -> UserError:
 
 def find_goal(plain: str, text: str, currency: str) -> _Found:
     """The goal in a tidy text; of rates, multiples and levels there may be one in all."""
+    for pattern, expected in _REFUSED:
+        if refused := pattern.search(plain):
+            raise _unclear(text, expected.format(refused[0].strip()))
     down = re.search(PHRASES["falling"], plain, re.IGNORECASE) is not None
     found = [*_rates(plain, text, down), *_multiples(plain, down)]
     found = found or [*_levels(plain, text, currency)] or bare_rate(plain, text)
@@ -145,9 +148,6 @@ def find_goal(plain: str, text: str, currency: str) -> _Found:
 
 
 def _rates(plain: str, text: str, down: bool) -> Iterator[_Found]:
-    several = rf"{NUMBER} ?(?:-|to|or|and) ?{NUMBER} ?(?:%|per ?cent|pct)"
-    if between := re.search(several, plain, re.IGNORECASE):
-        raise _unclear(text, f'one rate, not the range "{between[0]}"')
     for match in _RATE.finditer(plain):
         rate = _figure(match["number"])
         if down and rate and match["sign"] == "-":

@@ -40,6 +40,10 @@ GOALS = {
     "50 bn euros": "50 EUR bn",
     "200 billion yuan": "200 CNY bn",
     "1000亿美元": "100 USD bn",
+    "到2000亿美元": "200 USD bn",
+    "达到3000亿美元": "300 USD bn",
+    "no less than 100 bn USD": "100 USD bn",
+    "≥ 100 bn USD or more": "100 USD bn",
     "1.2万亿元": "1200 CNY bn",
     "500 crore rupees": "5 INR bn",
     "double": "2 times the base",
@@ -60,6 +64,17 @@ DOUBTFUL_GOALS = {
     "10-15 %": 'expected one rate, not the range "10-15 %"',
     "25 % or 30 %": 'did you mean "25 %" or "30 %"?',
     "fall by -5 %": "expected a fall said once",
+    **dict.fromkeys(
+        (
+            *("grow by US$50 billion", "up by 20 bn USD", "an increase of 50 bn USD", "US$50 billion more"),
+            *("增加500亿美元", "увеличить на 50 млрд долларов", "fall by 50 million"),
+        ),
+        "expected the level to reach, not what is added or taken away",
+    ),
+    **dict.fromkeys(
+        ("less than 5 % a year", "less than US$100 bn", "lower than 100 bn", "≤ 100 bn USD", "<5 %"),
+        "expected a goal to reach or exceed, not one to stay below",
+    ),
     "25 % by 2030": "its years are the parameters base_year and deadline",
     "25 % a month": "expected a rate",
     "-3 USD bn": "expected a rate",

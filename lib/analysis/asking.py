@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
 from lib import fetched, outlook, results, series, show, spoken
 from lib import figures as fig
@@ -49,7 +49,7 @@ class _OwnCase(GoalCase):
     partner: str = ""
     currency: str = Field("USD", pattern="^[A-Z]{3}$")
     levels: dict[int, float]
-    per_usd: dict[int, float] = Field(default_factory=dict)
+    per_usd: dict[int, PositiveFloat] = Field(default_factory=dict)
     year_ends: int = Field(12, ge=1, le=12)
 
     @property
@@ -166,7 +166,9 @@ def ask(
         values |= {"currency": money, "per_usd": _rates(per_usd, levels, money)}
         values |= {"levels": levels.drop(late).to_dict(), "year_ends": month}
     case = _with_years(values, count, notes)
-    return Answer(**vars(outlook.of(case)), understood=tuple(notes), doubts=tuple(_doubts_of(case)))
+    found = outlook.of(case)
+    notes += ["goal: a floor, met at its level or above; a deeper fall misses it"] * (found.goal.rate < 0)
+    return Answer(**vars(found), understood=tuple(notes), doubts=tuple(_doubts_of(case)))
 
 
 def _doubts_of(case: GoalCase) -> list[str]:
@@ -244,7 +246,7 @@ def _rates(per_usd: float | Mapping[int, float] | None, levels: pd.Series, curre
             return {}
         means = ecb_rates()[currency].dropna().groupby(lambda day: day.year).mean()
         return {int(year): float(rate) for year, rate in means.items()}
-    return dict(per_usd) if isinstance(per_usd, Mapping) else dict.fromkeys(levels.index, float(per_usd))
+    return dict(per_usd) if isinstance(per_usd, Mapping) else dict.fromkeys(levels.index, per_usd)
 
 
 @lru_cache
@@ -380,8 +382,9 @@ class Answer(outlook.Answer):
             needed = {"rate": self.growth_needed, "last": self.last}
             told["still needed"] = fill("{rate:rate} a year from {last} on", **needed)
         if self.base_rate is not None:
-            share = "{share:pct} of flows of that size grew so fast over {years:years}"
-            told["base rate"] = fill(share, share=self.base_rate, years=min(goal.years, HORIZON))
+            share = "{share:pct} of flows of that size {did} over {years:years}"
+            did = "grew so fast" if goal.rate > 0 else "did no worse"
+            told["base rate"] = fill(share, share=self.base_rate, did=did, years=min(goal.years, HORIZON))
         own = f"own yearly levels {year_spans(self.levels.loc[: goal.deadline].index)}"
         told["rests on"] = listed([own, *(f"{kind} ({what})" for kind, what in self.evidence.items())])
         if self.expected is not None:

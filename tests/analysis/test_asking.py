@@ -160,6 +160,12 @@ def test_own_figures_are_answered_in_any_unit_and_currency(mine):
     assert euros.goal.currency == "EUR"
 
 
+@pytest.mark.parametrize("paid", [0, -1.5, np.nan, "x", {2022: 0}])
+def test_a_rate_that_is_no_price_of_a_dollar_is_refused(paid):
+    with pytest.raises(UserError, match=r"per_usd: found .*, expected "):
+        ask(LEVELS, unit="EUR mn", per_usd=paid, **OWN)
+
+
 def test_a_year_that_was_not_over_on_the_day_is_left_out_and_named(mine):
     later = ask(LEVELS | {2023: 999.0}, **OWN)
     assert later.understood == ("left out: 2023, not over on 2023-12-31",)

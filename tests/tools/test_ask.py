@@ -48,6 +48,14 @@ def test_words_need_no_quotes_and_a_fall_is_no_option() -> None:
     assert "−5 % a year" in ask("-5 % a year", "Harbin", "Russia", "2012-2015", *THEN).output
 
 
+@pytest.mark.parametrize("words", ["halve by 2020", "-5 % a year by 2020", "100 USD mn by 2020"])
+def test_a_goal_of_decline_says_that_it_is_a_floor(words: str) -> None:
+    told = ask("Harbin Russia " + words, *THEN).output
+    assert "(goal: a floor, met at its level or above; a deeper fall misses it)" in told
+    assert "% of flows of that size did no worse over 7 years" in told and "grew so fast" not in told
+    assert "floor" not in ask(HARBIN, *THEN).output
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -261,6 +261,16 @@ def test_two_days_differ_by_what_was_published_between_them():
     )
 
 
+def test_a_difference_of_one_reporter_is_asked_for_by_any_of_its_names():
+    by_name, by_other = (
+        invoke("data", "diff", "2014-04-14", "2014-04-15", "--reporter", name)
+        for name in ("Harbin", "哈尔滨")
+    )
+    assert by_other.output == by_name.output
+    refused = invoke("data", "diff", "2014-04-14", "2014-04-15", "--reporter", "Harbn")
+    assert refused.exit_code == 2 and '--reporter: found "Harbn", expected "Harbin"' in refused.output
+
+
 def test_two_files_differ_by_rows_and_fields(own_data, tmp_path):
     shutil.copy(own_data / "figures.csv", tmp_path / "old.csv")
     text = (own_data / "figures.csv").read_text(encoding="utf-8")

@@ -260,6 +260,7 @@ ASKED = [
     ("Fiscal year,Exports\n2022,5\n2023,6\n", {"fiscal": 10}, "fiscal_label", "start or end"),
     ("Exports January-September\nyear,exports\n2020,5\n2021,6\n", {}, "freq", "january-september"),
     ("1-9月出口\n年份,出口\n2020,5\n2021,6\n", {}, "freq", "1-9月"),
+    ("year,exports % of GDP\n2020,10\n2021,11\n", {}, "column", "none of values in money"),
     ("period,exports\nH1 2020,5\nH2 2020,6\n", {}, "period", "its first row: H1 2020"),
 ]  # fmt: skip
 
@@ -271,6 +272,21 @@ def test_what_a_table_does_not_say_is_asked(
     with pytest.raises(UnclearError, match=words) as caught:
         look(tmp_path, content, **FACTS | said)
     assert name in caught.value.questions
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"reporter": "Mali"}, '"Mali" was given as reporter; the column reporter says Chad'),
+        ({"unit": "EUR bn"}, '"exports (USD mn)" was read in USD bn, by the unit given'),
+        ({"unit": "USD bn"}, '"exports (USD mn)" was read in USD bn, by the unit given'),
+        ({"reporter": "Chad", "unit": "USD mn"}, ""),
+    ],
+)
+def test_what_is_given_against_the_table_is_noted(said: dict, told: str, tmp_path: Path) -> None:
+    table = "reporter,year,exports (USD mn)\nChad,2020,5\nChad,2021,6\n"
+    notes = look(tmp_path, table, **FACTS | {"reporter": "Chad"} | said).notes
+    assert any(told in note for note in notes) if told else not any("given" in note for note in notes)
 
 
 def test_a_lone_column_of_regions_says_whose_trade_it_is(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import click
 
-from lib.errors import UserError
+from lib.errors import UserError, nearest, quote
 from lib.research import files
 from lib.tools import commands
 from lib.tools.commands import WORDS, agreed, bring, flag, in_words, options, tell
@@ -130,12 +130,15 @@ def diff(
     before: str, after: str = "now", reporter: Annotated[str | None, "Only figures of this reporter."] = None
 ) -> None:
     """Compare the figures of two vintages: days, files, git revisions, or "now"."""
+    from lib.spoken import read_place
     from lib.tools import curation
 
     form: Any = {"index": False, "float_format": "%.12g", "date_format": "%Y-%m-%d"}
     sides = [curation.read_vintage(vintage) for vintage in (before, after)]
     if reporter:
-        sides = [rows[rows["reporter"] == reporter] for rows in sides]
+        if (name := read_place(reporter)) not in (known := curation.codes()):
+            raise UserError(f"--reporter: found {quote(reporter)}, expected {nearest(name, known)}")
+        sides = [rows[rows["reporter"] == name] for rows in sides]
     added, removed, changed = curation.compare("figures", *(rows.to_csv(**form).encode() for rows in sides))
     for mark, rows in (("+ ", added), ("- ", removed)):
         tell(map(_in_words, rows.itertuples()), mark)

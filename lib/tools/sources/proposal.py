@@ -231,6 +231,9 @@ class _Look:
             if len(others) > 1 and not rows and (across or "World" not in (wanted, *others)):
                 nowhere = "no column of {}" if across else f"{{}} nowhere in the {spot}"
                 self.ask(role, nowhere.format(quote(wanted)), nearest(wanted, others))
+            if names and not rows:
+                told = f"{quote(wanted)} was given as {role}; the {spot} says {some(others, 5)}"
+                self.at.notes.append(told)
             return spot.axis | {"names": rows} | left if rows else {"is": wanted}
         unknown = [quote(text) for text in texts if text not in names]
         if unknown:
@@ -300,6 +303,9 @@ class _Look:
         if not priced and len(rest) > 1:
             heads = ", ".join(quote(name[place]) for place in rest[:8])
             self.ask("column", f"several columns of numbers ({heads})", "the one of the values")
+        if not places:
+            heads = some([quote(name[place]) for place in self.at.numbers], 8)
+            self.ask("column", f"none of values in money (of numbers: {heads})", "the one of the values")
         return priced or rest[-1:] or places[-1:]
 
     def value(self, place: int | None, said: Said, alone: bool) -> Said:
@@ -347,7 +353,10 @@ class _Look:
         """The unit of a column of values: given, or found; blank where its rows say all of it."""
         if unit := self.given.get("unit"):
             currency, ten = read_unit(unit)
-            own = read_unit(head)[0]  # a column in yuan beside one in dollars
+            own, power = read_unit(head)  # a column in yuan beside one in dollars
+            if own and (own != (currency or own) or power not in (None, ten)):
+                read = unit_in_words(own, ten or 0)
+                self.at.notes.append(f"{quote(head)} was read in {read}, by the unit given")
             return currency if "unit" in said else unit_in_words(own, ten or 0) if own else str(unit)
         if "unit" in said and any(read_unit(text)[0] for text in self.units):
             return ""
