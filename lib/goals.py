@@ -19,11 +19,7 @@ from lib.errors import UserError, quote
 
 Reading = Literal["average", "every_year", "mean_of_rates"]
 READINGS: tuple[Reading, ...] = get_args(Reading)
-READING_LABELS = {
-    "average": "on average",
-    "every_year": "every year",
-    "mean_of_rates": "mean of yearly rates",
-}
+READING_LABELS = dict(zip(READINGS, ("on average", "every year", "mean of yearly rates"), strict=True))
 READ_AS = READING_LABELS | {"every_year": "year by year", "mean_of_rates": "by the mean of the yearly rates"}
 """A reading as the end of "the goal, read …"."""
 Outcome = Literal["met", "missed", "open", "unknown"]

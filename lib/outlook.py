@@ -42,8 +42,8 @@ SUREST = 1e-6
 """No probability is closer to 0 or 1: the record of one flow cannot be that certain, whatever a tail says."""
 CERTAIN = 5e-4
 """A probability closer than this to 0 or 1 is just that to three digits: the goal is absurd, and a sentence says so."""
-OUT_OF_REACH = "No flow like this one comes near the goal: probability 0.000."
-NEXT_TO_NOTHING = "Any flow like this one reaches the goal: probability 1.000."
+OUT_OF_REACH = "As stated, the goal is all but unreachable: probability 0.000."
+NEXT_TO_NOTHING = "As stated, the goal is all but certain: probability 1.000."
 
 
 def _prior_with_parents(

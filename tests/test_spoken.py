@@ -237,6 +237,7 @@ DOUBTFUL_SENTENCES = {
     "Harbin China Russia 5% a year": "found 3 places",
     "Harbin Russia 2012-2015": "found no goal",
     "Harbin Russia 50 % more by 2020 than in 2012": "may be growth a year or from now to then",
+    "Harbin Russia 20 % less by 2020 than in 2012": "may be growth a year or from now to then",
     "India US $500 billion by 2030": '"USA" for the partner',
 }
 

@@ -75,8 +75,8 @@ class Question(NamedTuple):
 
 # What sounds like growth from one year to the other, and not like growth a year.
 _IN_ONE_STEP = re.compile(
-    rf"% (?:more|higher|above)|\b(?:by|increase of|growth of) \+?{NUMBER} ?(?:%|per ?cent)"
-    rf"|\b(?:over|above|than|compared (?:to|with)|relative to) (?:the )?(?:level of )?{YEAR}",
+    rf"% (?:more|higher|above|less|lower|below)|\b(?:by|increase of|growth of) \+?{NUMBER} ?(?:%|per ?cent)"
+    rf"|\b(?:over|above|than|compared (?:to|with)|relative to) (?:in )?(?:the )?(?:level of )?{YEAR}",
     re.IGNORECASE,
 )
 

@@ -129,12 +129,15 @@ def odds_by_release(rows: pd.DataFrame, labels: dict[str, str], title: str, sour
 
     `rows` has day and the columns of `labels` (fractions, NaN where a reading has none).
     """
+    from matplotlib.dates import ConciseDateFormatter
+
     axes = new_axes(title, height=3.8)
     for (name, label), look in zip(labels.items(), LOOKS, strict=False):
         known = rows.dropna(subset=name)
         axes.step(known["day"], known[name] * 100, where="post", label=label, markersize=4, **look)
     for year in range(rows["day"].min().year + 1, rows["day"].max().year + 1):
         axes.axvline(pd.Timestamp(year, 1, 1), color="#dddddd", linewidth=0.8, zorder=0)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
     top = min(max(rows[list(labels)].max().max() * 115, 20), 102)
     return finish(axes, sources, years=False, legend="best", ylim=(-top / 50, top), ylabel=CHANCE)
 

@@ -83,6 +83,8 @@ def test_fields_and_fan_for_programs(tmp_path: Path) -> None:
     assert ask(HARBIN, *THEN, "--csv", str(fan)).exit_code == 0
     assert pd.read_csv(fan, index_col="year").index.to_list() == [2014, 2015]
     assert ask(HARBIN, *THEN, "--csv", "-").stdout == fan.read_text(encoding="utf-8")
+    refused = ask(HARBIN, *THEN, "--csv", "-", "--json")
+    assert refused.exit_code == 2 and "--csv: found - beside --json, expected a file" in refused.stderr
 
 
 def test_the_page_is_written_by_an_ordinary_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # every command imports this module; the others need no panda
 
 NOTEBOOK = "00_did_the_goal_hold"  # the notebook whose page answers such a question at length
 
-OF_TABLES = ("unit", "column", "fiscal", "fiscal_label", "freq", "year", "decimal", "sheet")
+OF_TABLES = ("unit", "column", "period", "fiscal", "fiscal_label", "freq", "year", "decimal", "sheet")
 """What a file may not say, as `data import` asks for it; with the rows."""
 
 SAID = WORDS["ask"] | {name: WORDS["data import"][name] for name in OF_TABLES}
@@ -53,6 +53,8 @@ def ask(
         raise click.NoSuchOption(unknown[0])
     first = Path(*words[:1])
     is_file = first.is_file() or bool(re.fullmatch(r"\.[a-z]{3,4}", first.suffix.lower()))
+    if json and str(csv) == "-":
+        raise UserError("--csv: found - beside --json, expected a file: the terminal shows one of the two")
     if not (question := " ".join(words[is_file:])):
         raise UserError('ask: found no question, expected such as "Harbin Russia total +25% 2012-2015"')
     said: dict[str, Any] = {name: more.pop(name) for name in OF_TABLES} | {"rows": pairs(rows, "--rows")}
