@@ -322,10 +322,8 @@ def _spread(rows: Iterable[Any]) -> Iterator[list[Cell]]:
                 break
             row += [None] * (min(_count(cell, "Index"), WIDEST + 2) - 1 - len(row))
             across = min(max(_count(cell, "colspan"), _count(cell, "MergeAcross") + 1), 1000)
-            down, said = (
-                max(_count(cell, "rowspan"), _count(cell, "MergeDown") + 1),
-                " ".join(cell.itertext()),
-            )
+            down = max(_count(cell, "rowspan"), _count(cell, "MergeDown") + 1)
+            said = " ".join(cell.itertext())
             for _ in range(across):
                 below |= {len(row): (down - 1, said)} if down > 1 else {}
                 row.append(said)
