@@ -481,7 +481,7 @@ def mapping(old: str = "", new: str = "") -> Mapping:
         (MAPPING + "freq: M\n", "found freq a second time"),
         (MAPPING.replace("mine", "imf"), "is a live one"),
         (MAPPING.replace("{column: year}", '{column: m, format: "%B"}'), "a format without a year"),
-        (MAPPING.replace("USD mn", "XYZ mn"), "a currency"),
+        (MAPPING.replace("USD mn", "XYZ mn"), 'found "XYZ mn", expected a currency'),
         (MAPPING.replace("flow: export, ", ""), "`flow` is said neither"),
     ],
 )  # fmt: skip
@@ -519,7 +519,7 @@ def test_what_looks_wrong_is_noted() -> None:
         for note in read_table(b"year,p,exports\n2020,Russian Federation,5\n2020,India,6\n", names, "t")[1]
     )
     formulas = book([["year", "exports"], [2020, 5], [2021, "=1+1"]])
-    assert "1 cells hold a formula whose value was never stored" in read_table(formulas, mapping(), "t")[1][0]
+    assert "1 cell holds a formula whose value was never stored" in read_table(formulas, mapping(), "t")[1][0]
 
 
 def test_many_values_for_one_period_are_one_line() -> None:

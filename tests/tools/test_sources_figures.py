@@ -76,7 +76,7 @@ def test_a_chinese_table_is_read(tmp_path: Path, desk: Desk) -> None:
     }
     assert set(answer.observations["unit"]) == {"USD th"}
     assert len(answer.notes) == 1
-    assert answer.notes[0].endswith("table.csv: 1 rows of other parties were left out")
+    assert answer.notes[0].endswith("table.csv: left out: 1 row of other parties")
     (snapshot,) = map(_read_record, desk.store.glob("records/*/*/*.json"))
     assert (snapshot.source, snapshot.authority) == ("gacc", "customs")
     assert set(answer.observations["published"]) == {"2014-01-10"}

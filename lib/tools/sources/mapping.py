@@ -176,8 +176,9 @@ def checked(content: Any, where: str = "") -> Mapping:
         return Mapping.model_validate(content)
     except ValidationError as error:
         lines = [
-            f"{where}{'.'.join(map(str, one['loc'])) or 'file'}: found {quote(str(one['input']))}, {one['msg']}"
+            f"{where}{'.'.join(map(str, one['loc'])) or 'file'}: found {quote(str(one['input']))}, {told}"
             for one in error.errors()
+            if (told := one["msg"].removeprefix("Value error, "))
         ]
         raise UserError("\n".join(lines)) from None
 

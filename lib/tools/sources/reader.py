@@ -16,6 +16,7 @@ from lib.tools.sources.cells import Marks, read_period
 from lib.tools.sources.client import refuse
 from lib.tools.sources.mapping import Mapping, ValueColumn, listed, to_unit
 from lib.tools.sources.tables import Grid, Table, read_tables, table_of
+from lib.words import fill
 
 Observed = tuple[pd.DataFrame, list[str]]
 """Observations as `observations.check` gives them, their snapshot not known yet; and notes."""
@@ -107,7 +108,7 @@ class Reader:
             self.refuse_units_unused()
         rows = self.found()
         if skipped := {*rows["line"]} - {*(rows := self.with_meanings(rows))["line"]}:
-            self.notes.append(f"{len(skipped)} rows of other parties were left out")
+            self.notes.append(fill("left out: {n:row|rows} of other parties", n=len(skipped)))
         if below := [line for line in self.bare if rows.empty or line > rows["line"].max()]:
             words = f"what stands below the table, from row {below[0]} on, holds no values and was left out"
             self.notes.append(words)

@@ -26,6 +26,7 @@ import pandas as pd
 
 from lib.errors import UserError, nearest, quote, read_bytes, shown_path
 from lib.tools.sources.client import refuse
+from lib.words import fill
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
@@ -496,8 +497,8 @@ def _look_inside(body: bytes, where: str) -> list[str]:
                 text = archive.read(part)
                 _check_places(text, where)
                 bare += len(_BARE.findall(text))
-    words = "cells hold a formula whose value was never stored, and count as blank"
-    return [f"{bare} {words}: open the file in a spreadsheet and save it"] if bare else []
+    words = "{n:cell holds|cells hold} a formula whose value was never stored, taken as blank: open the file in a spreadsheet and save it"
+    return [fill(words, n=bare)] if bare else []
 
 
 def _check_repeats(part: IO[bytes], where: str) -> None:
