@@ -125,6 +125,13 @@ def goal_in_words(case: GoalCase, goal: Goal) -> Said:
     return markdown(asked, base=goal.base_year, end=goal.deadline, **names, **size)
 
 
+def under_fan(answer: Answer) -> dict[str, Any]:
+    """What `plots.goal_fan` sets under the fan of an answer: of a forecast the coverage of flows of its size."""
+    sure = "No forecast of years ahead: how often such intervals hold has not been measured."
+    sureness = None if answer.kind == "forecast" else sure
+    return {"sureness": sureness, "size_usd": answer.expected and answer.expected.size_usd}
+
+
 def source_line(record: pd.DataFrame, series: pd.DataFrame, most: int = 4) -> str:
     """A line to stand under a figure: the publishers behind the levels that it shows."""
     used = record[record["figure_id"].isin(series["figure_id"])].drop_duplicates("figure_id")

@@ -29,8 +29,7 @@ from lib.reference import SIZES, Array, last_released, prior_for, size_class
 from lib.spoken import read_place
 
 USD_PER_UNIT = {
-    "USD": 1.0, "EUR": 1.25, "GBP": 1.6, "JPY": 0.01, "INR": 0.018, "CNY": 0.15, "NZD": 0.7, "AUD": 0.8,
-    "EGP": 0.1, "MYR": 0.24,
+    "USD": 1.0, "EUR": 1.25, "GBP": 1.6, "JPY": 0.01, "INR": 0.018, "CNY": 0.15, "NZD": 0.7, "AUD": 0.8, "EGP": 0.1, "MYR": 0.24,
 }  # fmt: skip
 """Rough rates, good enough to place a flow in a size class tens of times wider; nothing else uses them."""
 
